@@ -1,0 +1,61 @@
+import { S3Failure } from './s3-failure.ts';
+
+export interface S3Listed {
+  readonly key: string;
+  readonly size: number;
+  /** Without its quotation marks. */
+  readonly etag: string;
+  readonly modifiedMs: number;
+}
+
+export interface S3Page {
+  readonly objects: readonly S3Listed[];
+  /** Where the next page begins, when there is one. */
+  readonly next: string | undefined;
+}
+
+/**
+ * Reads one answer to ListObjectsV2 (Amazon S3 API reference). The library's reading of it is not used: it undoes an
+ * URL encoding also where the server did not encode, which turns the `+` of a version into a space, and takes keys
+ * such as `1.10` for numbers. Unknown elements are passed over; entities are the five of XML and character references.
+ */
+export function readListPage(xml: string): S3Page {
+  if (!/<ListBucketResult[\s>]/.test(xml)) throw new S3Failure('Unexpected', 'the listing of the bucket is none');
+  const decode = elementOf(xml, 'EncodingType') === 'url' ? decodeForm : (text: string) => text;
+  const objects = [...xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = '']) => ({
+    key: decode(elementOf(content, 'Key') ?? ''),
+    size: Number(elementOf(content, 'Size') ?? 0),
+    etag: unquoted(elementOf(content, 'ETag') ?? ''),
+    modifiedMs: Date.parse(elementOf(content, 'LastModified') ?? '') || 0,
+  }));
+  const truncated = elementOf(xml, 'IsTruncated') === 'true';
+  const next = truncated ? elementOf(xml, 'NextContinuationToken') : undefined;
+  if (truncated && !next) throw new S3Failure('Unexpected', 'the listing of the bucket breaks off');
+  return { objects, next };
+}
+
+/** An etag as servers write it, without quotation marks. */
+export function unquoted(etag: string): string {
+  return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+function elementOf(xml: string, name: string): string | undefined {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
+  return text?.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(lt|gt|amp|quot|apos));/gi, entity);
+}
+
+const named: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+function entity(whole: string, decimal?: string, hex?: string, name?: string): string {
+  if (name) return named[name.toLowerCase()] ?? whole;
+  const code = decimal ? Number.parseInt(decimal, 10) : Number.parseInt(hex ?? '', 16);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+}
+
+function decodeForm(text: string): string {
+  try {
+    return decodeURIComponent(text.replace(/\+/g, ' '));
+  } catch {
+    return text;
+  }
+}

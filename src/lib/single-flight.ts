@@ -1,0 +1,22 @@
+/** Runs work once per key while it is under way; whoever asks meanwhile gets the same promise, failure included. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Promise<T>>();
+
+  run(key: string, work: () => Promise<T>): Promise<T> {
+    const underWay = this.#flights.get(key);
+    if (underWay) return underWay;
+    const flight = work().finally(() => this.#flights.delete(key));
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** What is under way for a key. */
+  underWay(key: string): Promise<T> | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** Resolves when nothing is under way any more; never rejects. */
+  async idle(): Promise<void> {
+    while (this.#flights.size > 0) await Promise.allSettled(this.#flights.values());
+  }
+}
