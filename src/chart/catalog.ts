@@ -1,0 +1,184 @@
+import { columnsOf, tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
+import type { Descriptor, Digest } from './digest.ts';
+import { compareText, newestFirst, sortable } from './version.ts';
+
+/** Where a claim's bytes are, in words that only the adapter that issued it understands. No tabs, no line feeds. */
+export type SourceRef = string & { readonly sourceRef?: never };
+
+/** What lets an upstream say "unchanged": the validators of its last answer and digests of what it contained. */
+export interface Validator {
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** The body as it came. */
+  readonly content?: Digest;
+  /** What we understood of it; equal when only `generated`, order or white space changed. */
+  readonly rows?: Digest;
+}
+
+/** What an upstream says of one chart version: one row of its listing. Not a fact until the bytes are held. */
+export interface Claim {
+  readonly chart: string;
+  readonly version: string;
+  readonly source: SourceRef;
+  /** Of the archive, when upstream says so. */
+  readonly digest?: Digest | undefined;
+  /** RFC 3339, as upstream wrote it. */
+  readonly created?: string | undefined;
+  /** The fields of Chart.yaml that Helm knows, as the JSON object that will be rendered. Absent until described. */
+  readonly metadata?: string | undefined;
+  /** The fields that Helm does not know, as a JSON object. Kept, never rendered. */
+  readonly extra?: string | undefined;
+}
+
+/** A claim as a catalog remembers it. */
+export interface KnownClaim extends Claim {
+  /** First sight of it: RFC 3339. Claims of an upstream's first round carry the time it was configured. */
+  readonly since: string;
+  /** How many good listings in a row lacked it. */
+  readonly missing?: number | undefined;
+  /** For a described claim: the source it was listed under, before its description pinned it to a digest. */
+  readonly tag?: SourceRef | undefined;
+  /** For a described claim: the verbatim manifest and config that we keep. */
+  readonly documents?: { readonly manifest: Descriptor; readonly config: Descriptor } | undefined;
+  /** Described, and found to be no chart: not offered, and not asked about again. */
+  readonly refused?: string | undefined;
+}
+
+/** One chart version with everything claimed of it, in upstream's order: the first speaks until bytes are held. */
+export interface ChartVersion {
+  readonly chart: string;
+  readonly version: string;
+  readonly claims: readonly KnownClaim[];
+}
+
+/** After this many good listings without it a version counts as withdrawn. */
+export const absencesUntilWithdrawn = 3;
+
+/** Whether upstream no longer has this version. */
+export function isWithdrawn(version: ChartVersion): boolean {
+  return version.claims.every((claim) => (claim.missing ?? 0) >= absencesUntilWithdrawn);
+}
+
+/** Whether everything that upstream lists now promises other bytes than the ones held. No digest promises nothing. */
+export function isRewritten(claims: readonly KnownClaim[], held: Digest): boolean {
+  const present = claims.filter((claim) => !claim.missing);
+  return present.length > 0 && present.every((claim) => claim.digest !== undefined && claim.digest !== held);
+}
+
+/**
+ * What one upstream offers: charts in the order of their names, versions newest first. Immutable, in shared memory;
+ * a row becomes an object only when it is asked for.
+ */
+export class Catalog {
+  readonly #rows: TableReader;
+
+  constructor(table: SharedTable) {
+    this.#rows = new TableReader(table);
+  }
+
+  get table(): SharedTable {
+    return this.#rows.table;
+  }
+
+  get chartCount(): number {
+    return this.#rows.groupCount;
+  }
+
+  /** Chart names in order. */
+  charts(): IterableIterator<string> {
+    return this.#rows.groups();
+  }
+
+  has(chart: string): boolean {
+    return this.#rows.linesOf(chart) !== undefined;
+  }
+
+  /** One version by its exact text. */
+  find(chart: string, version: string): ChartVersion | undefined {
+    const lines = this.#rows.find(chart, version);
+    return lines && { chart, version, claims: this.#claims(lines) };
+  }
+
+  /** A chart's versions, newest first. */
+  *versions(chart: string): IterableIterator<ChartVersion> {
+    const lines = this.#rows.linesOf(chart);
+    if (!lines) return;
+    let claims: KnownClaim[] = [];
+    for (const claim of this.#claims(lines)) {
+      const previous = claims[0];
+      if (previous && previous.version !== claim.version) {
+        yield { chart, version: previous.version, claims };
+        claims = [];
+      }
+      claims.push(claim);
+    }
+    if (claims[0]) yield { chart, version: claims[0].version, claims };
+  }
+
+  /** Every version of every chart. */
+  *all(): IterableIterator<ChartVersion> {
+    for (const chart of this.charts()) yield* this.versions(chart);
+  }
+
+  #claims([first, end]: readonly [number, number]): KnownClaim[] {
+    return Array.from({ length: end - first }, (_, at) => decodeClaim(this.#rows.line(first + at)));
+  }
+}
+
+/** A catalog without rows. */
+export const emptyCatalog = new Catalog(tableOf([]));
+
+type Memory = Partial<Omit<KnownClaim, keyof Claim>>;
+
+/**
+ * One claim as one line: chart, version, what was claimed of the bytes, metadata, unknown keys, and last what we
+ * remember of it. A line of a listing has no memory; it is the beginning of the line that a catalog makes of it.
+ */
+export function encodeClaim(claim: Claim & Partial<KnownClaim>): string {
+  const { chart, version, digest, created, source, metadata = '', extra = '' } = claim;
+  // JSON leaves out what is undefined, and the fixed order keeps equal claims equal to the byte
+  const head = JSON.stringify({ digest, created, source });
+  const memory = encodeMemory(claim);
+  return `${chart}\t${version}\t${head}\t${metadata}\t${extra}${memory && `\t${memory}`}\n`;
+}
+
+function encodeMemory({ since, missing, tag, documents, refused }: Memory): string {
+  const memory = JSON.stringify({ since: since || undefined, missing: missing || undefined, tag, documents, refused });
+  return memory === '{}' ? '' : memory;
+}
+
+/** Reads the line that `encodeClaim` wrote. `since` is empty in a listing, which does not know it. */
+export function decodeClaim(line: Buffer): KnownClaim {
+  const [chart = '', version = '', head = '{}', metadata, extra, memory = '{}'] = columnsOf(line);
+  return {
+    chart,
+    version,
+    ...(JSON.parse(head) as Pick<Claim, 'digest' | 'created' | 'source'>),
+    since: '',
+    ...(JSON.parse(memory) as Memory),
+    ...(metadata && { metadata }),
+    ...(extra && { extra }),
+  };
+}
+
+const onlySince = /^\{"since":"[^"]*"\}$/;
+
+/** Whether a catalog's line is what a listing says again, and nothing else is remembered of it than since when. */
+export function repeats(known: Buffer, listed: Buffer): boolean {
+  const end = listed.length;
+  if (known[end] !== 0x09 || known.compare(listed, 0, end, 0, end) !== 0) return false;
+  return onlySince.test(known.toString('latin1', end + 1));
+}
+
+/** Claims in a catalog's order: by name, newest first, and within one version as they came. */
+export function sortClaims<T extends Claim>(claims: readonly T[]): T[] {
+  return claims
+    .map((claim, at) => ({ claim, at, version: sortable(claim.version) }))
+    .sort((a, b) => compareText(a.claim.chart, b.claim.chart) || newestFirst(a.version, b.version) || a.at - b.at)
+    .map(({ claim }) => claim);
+}
+
+/** A table of claims in a catalog's order. */
+export function claimTable(claims: readonly Claim[]): SharedTable {
+  return tableOf(sortClaims(claims).map(encodeClaim));
+}

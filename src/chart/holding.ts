@@ -1,0 +1,82 @@
+import { columnsOf, tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
+import type { Descriptor } from './digest.ts';
+import { compareText } from './version.ts';
+
+/** A fact: everything kept for one chart version, fetched, measured and hashed. Written once. */
+export interface Holding {
+  readonly chart: string;
+  readonly version: string;
+  readonly archive: Descriptor;
+  /** Verbatim from a registry, so that digests and signatures stay true. */
+  readonly manifest?: Descriptor | undefined;
+  readonly config?: Descriptor | undefined;
+  /** When we got it: RFC 3339. */
+  readonly heldAt: string;
+}
+
+/** What came beside an archive, maybe later: a provenance file, or the knowledge that upstream has none. */
+export interface Attachments {
+  readonly provenance?: Descriptor | 'none' | undefined;
+}
+
+/** A holding with its attachments, as a snapshot remembers it. */
+export type KeptVersion = Holding & Attachments;
+
+/** All holdings of one upstream, immutable, in shared memory. */
+export class Snapshot {
+  readonly #rows: TableReader;
+
+  constructor(table: SharedTable) {
+    this.#rows = new TableReader(table);
+  }
+
+  get table(): SharedTable {
+    return this.#rows.table;
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  find(chart: string, version: string): KeptVersion | undefined {
+    const lines = this.#rows.find(chart, version);
+    return lines && decodeHolding(this.#rows.line(lines[0]));
+  }
+
+  *all(): IterableIterator<KeptVersion> {
+    for (let at = 0; at < this.size; at += 1) yield decodeHolding(this.#rows.line(at));
+  }
+}
+
+/** One holding as one line: chart, version, the rest. */
+export function encodeHolding({ chart, version, ...rest }: KeptVersion): string {
+  return `${chart}\t${version}\t${JSON.stringify(rest)}\n`;
+}
+
+/** Reads the line that `encodeHolding` wrote. */
+export function decodeHolding(line: Buffer): KeptVersion {
+  const [chart = '', version = '', rest = '{}'] = columnsOf(line);
+  return { chart, version, ...(JSON.parse(rest) as Omit<KeptVersion, 'chart' | 'version'>) };
+}
+
+/** The snapshot with further holdings in it; a later word on the same version replaces an earlier one. */
+export function mergeHoldings(snapshot: SharedTable, fresh: readonly KeptVersion[]): SharedTable {
+  const lines = new Map<string, string>();
+  const reader = new TableReader(snapshot);
+  for (let at = 0; at < reader.size; at += 1) {
+    const line = reader.line(at).toString('utf8');
+    const [chart = '', version = ''] = line.split('\t', 2);
+    lines.set(`${chart}\t${version}`, `${line}\n`);
+  }
+  for (const kept of fresh) {
+    const key = `${kept.chart}\t${kept.version}`;
+    const before = lines.get(key);
+    const earlier = before === undefined ? undefined : decodeHolding(Buffer.from(before.trimEnd())).provenance;
+    const provenance = kept.provenance ?? earlier;
+    lines.set(key, encodeHolding({ ...kept, provenance }));
+  }
+  return tableOf([...lines].sort(([a], [b]) => compareText(a, b)).map(([, line]) => line));
+}
+
+/** A snapshot of nothing. */
+export const emptySnapshot = new Snapshot(tableOf([]));
