@@ -1,0 +1,50 @@
+import type { Claim, SourceRef, Validator } from '../chart/catalog.ts';
+import type { Descriptor } from '../chart/digest.ts';
+import type { SharedTable } from '../lib/shared-table.ts';
+
+/** What an upstream says it has, all of it. */
+export interface Listing {
+  /** Claims as `claimTable` makes them: sorted, several lines for one version where upstream has several rows. */
+  readonly claims: SharedTable;
+  /** Hand it to the next `list`. */
+  readonly validator: Validator;
+  /** Rows that were dropped, counted by reason (`bad-version`, `no-urls`, ...). */
+  readonly rejected: Readonly<Record<string, number>>;
+  /** The first few of them in words, for the log. */
+  readonly examples: readonly string[];
+}
+
+/** What a listing could not say: for a registry, the verbatim manifest and config of a claim. */
+export interface Description {
+  /** The claim again, now with digest and metadata, its source pinned to the manifest's digest. */
+  readonly claim: Claim;
+  readonly manifest: Uint8Array;
+  readonly config: Uint8Array;
+}
+
+/** Bytes on their way in. Neither bounded nor verified yet; `body` must be consumed or returned from early. */
+export interface Incoming {
+  /** What upstream announced, if anything. */
+  readonly size: number | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** For a registry: what the manifest says these bytes are. */
+  readonly descriptor?: Descriptor;
+}
+
+/** Which of a chart version's files. */
+export type Part = 'archive' | 'provenance';
+
+/**
+ * A place charts come from. A chart repository, a registry, a bucket and a folder differ only behind this.
+ * Every method throws a `Fault` that names the upstream; `signal` ends it early with the signal's reason.
+ */
+export interface Upstream {
+  /** Everything on offer, or 'unchanged' while `validator` still describes it. Faults rather than returning part of a listing. */
+  list(validator: Validator | undefined, signal: AbortSignal): Promise<Listing | 'unchanged'>;
+  /** One version by exact name, listed or not; undefined is an authoritative no. */
+  find(chart: string, version: string, signal: AbortSignal): Promise<Claim | undefined>;
+  /** What a listing could not say. Only for claims without metadata; undefined when upstream no longer has it. Faults with 'not-a-chart' for what is none. */
+  describe(source: SourceRef, signal: AbortSignal): Promise<Description | undefined>;
+  /** Opens the bytes a claim named; undefined when upstream does not have them (any more). */
+  open(source: SourceRef, part: Part, signal: AbortSignal): Promise<Incoming | undefined>;
+}

@@ -1,0 +1,34 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** One request to an upstream. Credentials are the client's business, never the caller's. */
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method?: 'GET' | 'HEAD' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** An answer whatever its status, redirects already followed. The body must be consumed or dumped. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Where the answer came from after redirects. */
+  readonly url: URL;
+  /** Whether the end of the body can be told from a cut connection: Content-Length or chunked. */
+  readonly framed: boolean;
+  readonly contentLength: number | undefined;
+  /** How long the server asks to be left alone, from `Retry-After` in any of its spellings. */
+  readonly retryAfterMs: number | undefined;
+  /** Raw bytes, never decompressed. Iterating throws a `Fault` when the body is cut, stalls or exceeds the deadline. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Reads and forgets the rest of a small body, or drops the connection for a large one. Never rejects. */
+  dump(): Promise<void>;
+}
+
+/** Speaks HTTP to one upstream and whatever hosts it redirects to. Throws a `Fault` that names the upstream when there is no answer. */
+export interface HttpClient {
+  request(request: HttpRequest): Promise<HttpAnswer>;
+  /** Closes idle connections; requests under way end with a fault. */
+  close(): Promise<void>;
+}

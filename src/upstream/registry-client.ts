@@ -1,0 +1,201 @@
+import { digestOf, isDigest, type Descriptor, type Digest } from '../chart/digest.ts';
+import { Fault } from '../chart/fault.ts';
+import { maxManifestBytes, mediaTypes } from '../formats/oci-manifest.ts';
+import { readAll, TooManyBytes } from '../lib/bytes.ts';
+import { watchedBody } from './body.ts';
+import type { HttpAnswer, HttpClient } from './http.ts';
+import { faultOfRegistry, isAbsent, isWebPage, notARegistry } from './registry-faults.ts';
+import { nextPage } from './registry-paging.ts';
+
+/** A manifest as it came. */
+export interface FetchedManifest {
+  readonly bytes: Buffer;
+  /** Measured, and compared with what was asked for or promised. */
+  readonly digest: Digest;
+}
+
+/** A blob on its way; not verified. */
+export interface Blob {
+  readonly size: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+interface RegistryClientOptions {
+  readonly upstream: string;
+  readonly origin: URL;
+  readonly http: HttpClient;
+  /** Pages of one list of tags at most. */
+  readonly maxPages: number;
+}
+
+const pageSize = 1000;
+const maxPageBytes = 4 * 1024 * 1024;
+const maxTags = 200_000;
+
+const acceptManifests = [mediaTypes.manifest, mediaTypes.index, mediaTypes.dockerManifest, mediaTypes.dockerList].join(
+  ', ',
+);
+
+/**
+ * Reads from one registry (OCI distribution specification, pull). Absence is undefined; everything else that is not
+ * the answer is a `Fault`. Names and references must have passed their grammar.
+ */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+  }
+
+  /** All tags of a repository, each once, in order; never part of them. Undefined when there is no such repository. */
+  async tags(repository: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    const tags = new Set<string>();
+    const seen = new Set<string>();
+    let page: URL | undefined = this.#url(`${repository}/tags/list?n=${pageSize}`);
+    while (page) {
+      if (seen.size >= this.#options.maxPages) throw this.#badList(repository, `has more than ${seen.size} pages`);
+      seen.add(page.href);
+      const answer: HttpAnswer = await this.#get(page, 'GET', signal);
+      if (seen.size === 1 && isAbsent(answer)) return await absent(answer);
+      const found = await this.#readTags(answer, repository);
+      const before = tags.size;
+      for (const tag of found) tags.add(tag);
+      if (tags.size > maxTags) throw this.#badList(repository, `has more than ${maxTags} tags`);
+      page = nextPage(page, answer.headers['link']);
+      if (!page || !seen.has(page.href)) continue;
+      // some servers go on linking to their last page
+      if (tags.size > before) throw this.#badList(repository, 'leads in a circle');
+      page = undefined;
+    }
+    return [...tags].toSorted();
+  }
+
+  /** Whether a tag is there. Docker Hub does not count this as a pull. */
+  async has(repository: string, tag: string, signal: AbortSignal): Promise<boolean> {
+    const url = this.#url(`${repository}/manifests/${tag}`);
+    const answer = await this.#get(url, 'HEAD', signal, { accept: acceptManifests });
+    await answer.dump();
+    if (answer.status === 200) return true;
+    if (isAbsent(answer)) return false;
+    if (withoutHead.has(answer.status)) return (await this.manifest(repository, tag, signal)) !== undefined;
+    throw await faultOfRegistry(this.#options.upstream, answer, `${repository}:${tag}`);
+  }
+
+  /** The manifest of a tag or digest. Faults with 'digest-mismatch' when its bytes are not what they are called. */
+  async manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest | undefined> {
+    const url = this.#url(`${repository}/manifests/${reference}`);
+    const what = `${repository}${isDigest(reference) ? '@' : ':'}${reference}`;
+    const answer = await this.#get(url, 'GET', signal, { accept: acceptManifests });
+    if (isAbsent(answer)) return await absent(answer);
+    await this.#expectOk(answer, what);
+    const bytes = await this.#read(answer, maxManifestBytes, `the manifest of ${what}`);
+    const digest = digestOf(bytes);
+    const promised = [reference, answer.headers['docker-content-digest'] ?? ''].flat().filter(isDigest);
+    if (promised.some((one) => one !== digest)) {
+      const message = `${this.#options.upstream}: the manifest of ${what} is not the bytes its digest names.`;
+      throw new Fault(
+        'digest-mismatch',
+        message,
+        'It is not used. Something between us and the registry changes bytes.',
+      );
+    }
+    return { bytes, digest };
+  }
+
+  /** Opens a blob; undefined when the registry does not have it. Its body throws a `Fault` when it ends too early. */
+  async blob(repository: string, { digest, size }: Descriptor, signal: AbortSignal): Promise<Blob | undefined> {
+    const answer = await this.#get(this.#url(`${repository}/blobs/${digest}`), 'GET', signal);
+    if (isAbsent(answer)) return await absent(answer);
+    const what = `${repository}@${digest}`;
+    await this.#expectOk(answer, what);
+    return { size: answer.contentLength ?? size, body: this.#untilEnd(answer.body, size, what) };
+  }
+
+  /** Faults with 'not-a-registry' when nothing at this address answers as one (distribution specification, `/v2/`). */
+  async expectRegistry(signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await this.#get(this.#url(''), 'GET', signal);
+      await answer.dump();
+      if (answer.status === 404 || isWebPage(answer)) throw notARegistry(this.#options.upstream, answer);
+      if (answer.status >= 500) throw await faultOfRegistry(this.#options.upstream, answer, 'anything');
+    } catch (error) {
+      // some token services refuse whoever asks for nothing in particular; only registries have one
+      if (!(error instanceof Fault) || (error.code !== 'unauthorized' && error.code !== 'forbidden')) throw error;
+    }
+  }
+
+  /** A connection may close in the middle of a body that has no length of its own. */
+  #untilEnd(body: AsyncIterable<Uint8Array>, size: number, what: string): AsyncIterable<Uint8Array> {
+    let read = 0;
+    const chunk = (bytes: Uint8Array): void => {
+      read += bytes.byteLength;
+    };
+    const complete = (): void => {
+      if (read >= size) return;
+      const message = `${this.#options.upstream}: ${what} was cut off after ${read} of ${size} bytes.`;
+      throw new Fault('upstream-failed', message, 'It is tried again later; look at the server if it goes on.');
+    };
+    return watchedBody(body, { chunk, complete });
+  }
+
+  #url(path: string): URL {
+    return new URL(`/v2/${path}`, this.#options.origin);
+  }
+
+  #get(url: URL, method: 'GET' | 'HEAD', signal: AbortSignal, headers = {}): Promise<HttpAnswer> {
+    return this.#options.http.request({ url, method, signal, headers });
+  }
+
+  async #readTags(answer: HttpAnswer, repository: string): Promise<readonly string[]> {
+    await this.#expectOk(answer, repository);
+    const body = await this.#read(answer, maxPageBytes, `the list of tags of ${repository}`);
+    const tags = tagsIn(body);
+    if (tags) return tags;
+    throw this.#badList(repository, 'is not what the specification says');
+  }
+
+  async #expectOk(answer: HttpAnswer, what: string): Promise<void> {
+    if (answer.status === 200 && !isWebPage(answer)) return;
+    if (isWebPage(answer) && (answer.status === 200 || answer.status === 404)) {
+      await answer.dump();
+      throw notARegistry(this.#options.upstream, answer);
+    }
+    throw await faultOfRegistry(this.#options.upstream, answer, what);
+  }
+
+  async #read(answer: HttpAnswer, maxBytes: number, what: string): Promise<Buffer> {
+    try {
+      return await readAll(answer.body, maxBytes);
+    } catch (error) {
+      if (!(error instanceof TooManyBytes)) throw error;
+      const message = `${this.#options.upstream}: ${what} is larger than ${maxBytes} bytes.`;
+      throw new Fault('too-large', message, 'No registry should send as much; look at it with another client.');
+    }
+  }
+
+  #badList(repository: string, problem: string): Fault {
+    const message = `${this.#options.upstream}: the list of tags of ${repository} ${problem}.`;
+    return new Fault('listing-invalid', message, 'The last good listing stays. Look at it with another client.');
+  }
+}
+
+/** Registries and proxies that know no HEAD answer it with one of these. */
+const withoutHead = new Set([400, 405, 501]);
+
+async function absent(answer: HttpAnswer): Promise<undefined> {
+  await answer.dump();
+  return undefined;
+}
+
+/** The tags of one page; null stands for none. Undefined when it is no such list. */
+function tagsIn(body: Buffer): readonly string[] | undefined {
+  try {
+    const page: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof page !== 'object' || page === null || !('tags' in page)) return undefined;
+    if (page.tags === null) return [];
+    if (!Array.isArray(page.tags)) return undefined;
+    return page.tags.every((tag) => typeof tag === 'string') ? page.tags : undefined;
+  } catch {
+    return undefined;
+  }
+}
