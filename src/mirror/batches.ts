@@ -1,0 +1,125 @@
+import type { KnownClaim } from '../chart/catalog.ts';
+import type { KeptVersion } from '../chart/holding.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import type { Committed } from './committed.ts';
+import type { MirrorJobs } from './jobs.ts';
+import { keyOf, type Known } from './known.ts';
+import { recordOf, withUpstream, type State } from './state.ts';
+import type { Tables } from './tables.ts';
+
+interface Parts {
+  readonly committed: Committed;
+  readonly tables: Tables;
+  readonly jobs: MirrorJobs;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly known: readonly Known[];
+  /** Called when something was committed, and whether it changes what the index says. */
+  readonly onCommitted: (listingChanges: boolean) => Promise<void>;
+}
+
+const batchMs = 10_000;
+
+/** What was fetched, described and held since the last commit; committed together, every ten seconds at most. */
+export class Batches {
+  readonly #parts: Parts;
+  /** What one flush has taken, another must not take. */
+  readonly #flushes = new Limiter(1);
+  #listingChanges = false;
+  #timer: AbortController | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** `changesIndex`: the index said another digest, or none, for this version until now. */
+  addHolding(known: Known, kept: KeptVersion, changesIndex: boolean): void {
+    known.fresh.set(keyOf(kept.chart, kept.version), kept);
+    this.#listingChanges ||= changesIndex;
+    this.#schedule();
+  }
+
+  addDescribed(known: Known, claim: KnownClaim): void {
+    known.described.push(claim);
+    this.#listingChanges = true;
+    this.#schedule();
+  }
+
+  /** Commits what there is. Rejects with 'store-failed'; nothing is forgotten then. */
+  flush(): Promise<void> {
+    return this.#flushes.run(() => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
+    this.#timer?.abort();
+    this.#timer = undefined;
+    const pending = this.#parts.known.filter(({ fresh, described }) => fresh.size + described.length > 0);
+    if (pending.length === 0) return;
+    const listingChanges = this.#listingChanges;
+    this.#listingChanges = false;
+    let taken: readonly Taken[] = [];
+    try {
+      await this.#parts.committed.transact(async (state) => {
+        taken = pending.map(takeFrom);
+        let next = state;
+        for (const one of taken) next = await this.#apply(next, one);
+        return next;
+      });
+    } catch (error) {
+      this.#listingChanges ||= listingChanges;
+      this.#schedule();
+      throw error;
+    }
+    for (const one of taken) release(one);
+    await this.#parts.onCommitted(listingChanges);
+  }
+
+  async #apply(state: State, { known, kept, described }: Taken): Promise<State> {
+    const { jobs, tables } = this.#parts;
+    const record = recordOf(state, known.name) ?? known.record;
+    const catalog =
+      described.length > 0
+        ? await tables.save('catalog', await jobs.run('describe', { known: known.catalog.table, described }))
+        : record.catalog;
+    const snapshot =
+      kept.length > 0
+        ? await tables.save('snapshot', await jobs.run('hold', { snapshot: known.snapshot.table, fresh: kept }))
+        : record.snapshot;
+    return withUpstream(state, known.name, { ...record, catalog, snapshot });
+  }
+
+  #schedule(): void {
+    if (this.#timer) return;
+    const timer = (this.#timer = new AbortController());
+    this.#parts.clock.sleep(batchMs, timer.signal).then(
+      () => {
+        this.#timer = undefined;
+        return this.flush().catch((error: unknown) => {
+          this.#parts.log.error({ err: error }, 'what was fetched could not be recorded yet');
+        });
+      },
+      () => undefined,
+    );
+  }
+}
+
+interface Taken {
+  readonly known: Known;
+  readonly kept: readonly KeptVersion[];
+  readonly described: readonly KnownClaim[];
+}
+
+function takeFrom(known: Known): Taken {
+  return { known, kept: [...known.fresh.values()], described: [...known.described] };
+}
+
+/** Forgets what is committed now, but not what was added meanwhile. */
+function release({ known, kept, described }: Taken): void {
+  for (const one of kept) {
+    const key = keyOf(one.chart, one.version);
+    if (known.fresh.get(key) === one) known.fresh.delete(key);
+  }
+  known.described.splice(0, described.length);
+}

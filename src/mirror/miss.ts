@@ -1,0 +1,116 @@
+import { Fault, plainFault, reviveFault } from '../chart/fault.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Fills } from './fill.ts';
+import { keyOf, type Known } from './known.ts';
+import { waitAtMost } from './patience.ts';
+import type { Syncs } from './sync.ts';
+
+const patienceMs = 2_000;
+const listingEveryMs = 2_000;
+const tagEveryMs = 10_000;
+const maxRemembered = 10_000;
+
+/**
+ * Asks upstreams for an exact name and version that no catalog has, so that a chart pushed by a pipeline can be
+ * deployed by its next step. An upstream is asked by a new listing, a registry by that tag.
+ */
+export class Misses {
+  readonly #syncs: Syncs;
+  readonly #fills: Fills;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  /** What was asked of registries lately, and what they say. */
+  readonly #tags = new Map<string, { readonly askedMs: number; readonly answer: Promise<void> }>();
+
+  constructor(parts: {
+    readonly syncs: Syncs;
+    readonly fills: Fills;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  }) {
+    this.#syncs = parts.syncs;
+    this.#fills = parts.fills;
+    this.#clock = parts.clock;
+    this.#signal = parts.signal;
+  }
+
+  /**
+   * Resolves when every upstream that may provide the version has answered; whether it is there now, its catalog says.
+   * Rejects with the fault of one that did not answer.
+   */
+  async ask(candidates: readonly Known[], chart: string, version: string): Promise<void> {
+    const answers = Promise.allSettled(candidates.map((known) => this.#askOne(known, chart, version)));
+    const late = () => tooSlow(chart, version, patienceMs);
+    const fault = await waitAtMost(answers, patienceMs, this.#clock, late).then(
+      (settled) => settled.find(({ status }) => status === 'rejected'),
+      (reason: unknown) => ({ status: 'rejected', reason }) as const,
+    );
+    if (candidates.some((known) => known.catalog.find(chart, version))) return;
+    if (fault?.status === 'rejected') throw worthAsking(fault.reason);
+  }
+
+  async #askOne(known: Known, chart: string, version: string): Promise<void> {
+    if (known.settings.intervalMs === 0) return;
+    const { fault, nextAttemptMs = 0 } = known.attempts;
+    if (fault && nextAttemptMs > this.#clock.now()) throw fault;
+    if (known.settings.type === 'registry') return this.#askForTag(known, chart, version);
+    await this.#askForListing(known, chart, version);
+  }
+
+  /** What a tag's registry answered counts for a while, a fault as a fault. */
+  async #askForTag(known: Known, chart: string, version: string): Promise<void> {
+    const key = `${known.name}/${keyOf(chart, version)}`;
+    const last = this.#tags.get(key);
+    if (last && this.#clock.elapsed() - last.askedMs < tagEveryMs) return last.answer;
+    const answer = this.#findTag(known, chart, version);
+    // whoever waits sees the fault, whoever does not must not leave it unhandled
+    answer.catch(() => undefined);
+    this.#remember(key, answer);
+    return answer;
+  }
+
+  async #findTag(known: Known, chart: string, version: string): Promise<void> {
+    const find = () => known.settings.upstream.find(chart, version, this.#signal);
+    const claim = await this.#fills.limited(known, 'request', find);
+    if (claim) await this.#syncs.admit(known, claim);
+  }
+
+  /** By a listing begun after the request; one that began just before may have been too early to see it. */
+  async #askForListing(known: Known, chart: string, version: string): Promise<void> {
+    const requestedMs = this.#clock.elapsed();
+    const underWay = this.#syncs.underWay(known);
+    if (underWay && this.#syncs.begunMs(known) < requestedMs) {
+      await underWay;
+      if (known.catalog.find(chart, version)) return;
+    }
+    const begunMs = this.#syncs.begunMs(known);
+    const isRecent = this.#clock.elapsed() - begunMs < listingEveryMs;
+    if (isRecent && begunMs < requestedMs) throw tooSlow(chart, version, listingEveryMs);
+    if (!isRecent || this.#syncs.underWay(known)) await this.#syncs.sync(known);
+    else if (known.attempts.fault) throw known.attempts.fault;
+  }
+
+  #remember(key: string, answer: Promise<void>): void {
+    const [oldest] = this.#tags.keys();
+    if (oldest !== undefined && this.#tags.size >= maxRemembered) this.#tags.delete(oldest);
+    this.#tags.delete(key);
+    this.#tags.set(key, { askedMs: this.#clock.elapsed(), answer });
+  }
+}
+
+const usualRetryMs = 5_000;
+
+/** A fault that says when to ask again: that there was no answer is not the last word. */
+function worthAsking(reason: unknown): unknown {
+  if (!(reason instanceof Fault)) return reason;
+  return reviveFault({ ...plainFault(reason), retryAfterMs: reason.retryAfterMs ?? usualRetryMs });
+}
+
+function tooSlow(chart: string, version: string, retryAfterMs: number): Fault {
+  return new Fault(
+    'upstream-unreachable',
+    `${chart} ${version} is not known here, and its upstreams have not all said yet whether they have it.`,
+    'Asking goes on; try again in a few seconds.',
+    { timedOut: true, retryAfterMs },
+  );
+}
