@@ -1,0 +1,201 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+
+import type { Operator, Status, UpstreamStatus } from '../mirror/contract.ts';
+import { doors, type Door, type Exchange } from './exchange.ts';
+
+/** What the metrics tell beside the process's own. */
+export interface MetricsParts {
+  readonly operator: Operator;
+  /** Whether clients should be sent here. */
+  readonly ready: () => boolean;
+  /** Of Chartroom. */
+  readonly version: string;
+  /** How many client connections are open. */
+  readonly connections: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What one door has answered since the start. */
+interface DoorTraffic {
+  /** How often each status was answered. */
+  readonly answers: Map<number, number>;
+  readonly duration: { observe(seconds: number): void };
+  bytes: number;
+  aborted: number;
+}
+
+/**
+ * The metrics of one server, in a registry of its own. Counting a request is a few additions; everything else is worked
+ * out when somebody asks. Labels are doors, statuses, upstreams, reasons and fault codes: never what a client wrote.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #traffic: ReadonlyMap<Door, DoorTraffic>;
+
+  /** Asked for once for all that is made of it. */
+  #status: Status | undefined;
+
+  constructor(parts: MetricsParts) {
+    this.#traffic = addTraffic(this.#registry);
+    const status = (): Status => (this.#status ??= parts.operator.status());
+    addServerGauges(this.#registry, parts, status);
+    addUpstreamGauges(this.#registry, parts, status);
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Counts an answer that is finished or broke off. */
+  count(exchange: Exchange, milliseconds: number): void {
+    const traffic = this.#traffic.get(exchange.door);
+    if (!traffic) return;
+    const status = exchange.seenStatus;
+    traffic.answers.set(status, (traffic.answers.get(status) ?? 0) + 1);
+    traffic.duration.observe(milliseconds / 1000);
+    if (exchange.writableFinished) traffic.bytes += exchange.bodyBytes;
+    else traffic.aborted += 1;
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Everything in Prometheus' text form. */
+  render(): Promise<string> {
+    this.#status = undefined;
+    return this.#registry.metrics();
+  }
+}
+
+function addTraffic(registry: Registry): ReadonlyMap<Door, DoorTraffic> {
+  const duration = new Histogram({
+    name: 'chartroom_http_request_duration_seconds',
+    help: 'From the request to the end of its answer.',
+    labelNames: ['door'],
+    buckets,
+    registers: [registry],
+  });
+  const traffic = new Map(
+    doors.map((door): [Door, DoorTraffic] => {
+      duration.zero({ door });
+      return [door, { answers: new Map(), duration: duration.labels(door), bytes: 0, aborted: 0 }];
+    }),
+  );
+  addCounter(
+    registry,
+    'http_requests_total',
+    'Answers, by what was asked for and by status.',
+    ['door', 'status'],
+    (put) => {
+      for (const [door, { answers }] of traffic) {
+        for (const [status, times] of answers) put(times, { door, status: String(status) });
+      }
+    },
+  );
+  addCounter(registry, 'http_response_bytes_total', 'Bytes of the bodies of finished answers.', ['door'], (put) => {
+    for (const [door, { bytes }] of traffic) put(bytes, { door });
+  });
+  const aborted = 'Answers that did not reach their end: the client left, or the body broke off.';
+  addCounter(registry, 'http_aborted_total', aborted, ['door'], (put) => {
+    for (const [door, { aborted: times }] of traffic) put(times, { door });
+  });
+  return traffic;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Put = (value: number, labels?: Labels) => void;
+
+/** A gauge that is filled anew whenever somebody asks. */
+function addGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  fill: (put: Put) => void,
+): void {
+  new Gauge({
+    name: `chartroom_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      fill((value, labels = {}) => this.set(labels, value));
+    },
+  });
+}
+
+/** A counter of what was counted elsewhere. */
+function addCounter(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  fill: (put: Put) => void,
+): void {
+  new Counter({
+    name: `chartroom_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      fill((value, labels = {}) => this.inc(labels, value));
+    },
+  });
+}
+
+function addServerGauges(
+  registry: Registry,
+  { ready, version, connections }: MetricsParts,
+  status: () => Status,
+): void {
+  addGauge(registry, 'info', 'Always 1; its label is what this is about.', ['version'], (put) => put(1, { version }));
+  addGauge(registry, 'http_connections', 'Open client connections.', [], (put) => put(connections()));
+  addGauge(registry, 'ready', 'Whether clients should be sent here.', [], (put) => put(+ready()));
+  addGauge(registry, 'store_up', 'Whether the store answers.', [], (put) => put(+(status().store.state === 'ok')));
+}
+
+const counts = [
+  ['charts', 'Charts in the catalog.'],
+  ['versions', 'Chart versions in the catalog.'],
+  ['held', 'Chart versions whose archive is in the store.'],
+  ['withdrawn', 'Chart versions that the upstream no longer lists.'],
+  ['rewritten', 'Chart versions that the upstream has changed since.'],
+  ['contested', 'Chart names that another upstream provides.'],
+  ['bytes', 'Bytes of the archives held.'],
+] as const;
+
+function addUpstreamGauges(registry: Registry, { now }: MetricsParts, status: () => Status): void {
+  const perUpstream = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    fill: (upstream: UpstreamStatus, put: Put) => void,
+  ): void =>
+    addGauge(registry, `upstream_${name}`, help, ['upstream', ...labelNames], (put) => {
+      for (const upstream of status().upstreams) {
+        fill(upstream, (value, labels) => put(value, { upstream: upstream.name, ...labels }));
+      }
+    });
+
+  perUpstream('up', 'Whether the last attempt at a listing succeeded.', [], (upstream, put) =>
+    put(+(upstream.state === 'ok')),
+  );
+  perUpstream(
+    'last_success_age_seconds',
+    'Since the last good listing. Absent until there was one.',
+    [],
+    (upstream, put) => {
+      if (upstream.lastSuccess) put(Math.max(0, (now() - Date.parse(upstream.lastSuccess)) / 1000));
+    },
+  );
+  perUpstream('fault', '1 for the fault of the last attempt.', ['code'], (upstream, put) => {
+    if (upstream.fault) put(1, { code: upstream.fault.code });
+  });
+  perUpstream('rejected_rows', 'Rows of the last good listing that were dropped.', ['reason'], (upstream, put) => {
+    for (const [reason, rows] of Object.entries(upstream.rejected)) put(rows, { reason });
+  });
+  for (const [count, help] of counts) perUpstream(count, help, [], (upstream, put) => put(upstream.counts[count]));
+}

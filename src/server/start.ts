@@ -1,0 +1,99 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Secret } from '../lib/secret.ts';
+import type { Mirror, Operator, Provenances } from '../mirror/contract.ts';
+import { createApp } from './app.ts';
+import { listen, type ListenAddress, type Listener, type ListenOptions, type ServerTls } from './listen.ts';
+import { Metrics } from './metrics.ts';
+import { createReceive, type Receive } from './receive.ts';
+
+export interface ServerStartOptions {
+  /** Of the front doors. */
+  readonly listen: ListenAddress;
+  /** Of the probes, the metrics and the API: `same` as the front doors, or a place of their own. */
+  readonly operations: 'same' | ListenAddress;
+  /** For both. */
+  readonly tls?: ServerTls | undefined;
+  /** On each port; more are told 503. */
+  readonly maxConnections?: number | undefined;
+  /** How long new connections are still accepted once draining. */
+  readonly lingerMs?: number | undefined;
+  readonly mirror: Mirror;
+  readonly provenances: Provenances;
+  readonly operator: Operator;
+  /** Without one nothing can be changed over the API. */
+  readonly adminToken?: Secret | undefined;
+  /** Of Chartroom. */
+  readonly version: string;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** The front doors, open. */
+export interface RunningServer {
+  /** As it is in a URL, with the port that was chosen: `127.0.0.1:8080`, `[::1]:8080`. */
+  readonly address: string;
+  /** The same as `address` unless the operations have a place of their own. */
+  readonly operationsAddress: string;
+  /**
+   * Turns readiness off, ends connections with their next answer, lets answers that are under way finish, and resolves
+   * when all are closed: after `graceMs` by force. Asked again it answers the same. Never rejects.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+const usualMaxConnections = 10_000;
+const usualLingerMs = 250;
+
+/** Opens the front doors. Rejects with 'unavailable', and leaves nothing open, when a port cannot be had. */
+export async function startServer(options: ServerStartOptions): Promise<RunningServer> {
+  const { operator, version, log, clock, operations } = options;
+  const maxConnections = options.maxConnections ?? usualMaxConnections;
+  const lingerMs = options.lingerMs ?? usualLingerMs;
+  const open: Listener[] = [];
+  let drained: Promise<void> | undefined;
+  const draining = (): boolean => drained !== undefined;
+  const metrics = new Metrics({
+    operator,
+    ready: () => operator.readiness().ready && !draining(),
+    version,
+    connections: () => open.reduce((sum, listener) => sum + listener.connections(), 0),
+    now: () => clock.now(),
+  });
+  const operationsParts = { operator, adminToken: options.adminToken, metrics, draining, log };
+
+  const openPort = async (
+    at: ListenAddress,
+    option: ListenOptions['option'],
+    app: ReturnType<typeof createApp>,
+  ): Promise<Listener> => {
+    const receive = (crowded: () => boolean): Receive => createReceive({ app, metrics, log, clock, draining, crowded });
+    const listener = await listen({ at, option, tls: options.tls, maxConnections, log, clock, receive });
+    open.push(listener);
+    return listener;
+  };
+
+  const doors = await openPort(
+    options.listen,
+    'server.listen',
+    createApp(log, options, operations === 'same' ? operationsParts : undefined),
+  );
+  const others =
+    operations === 'same'
+      ? doors
+      : await openPort(operations, 'server.operations', createApp(log, undefined, operationsParts)).catch(
+          async (error: unknown) => {
+            await doors.drain({ graceMs: 0, lingerMs: 0 });
+            throw error;
+          },
+        );
+  const close = async (graceMs: number): Promise<void> => {
+    await doors.drain({ graceMs, lingerMs });
+    if (others !== doors) await others.drain({ graceMs: 0, lingerMs: 0 });
+  };
+  return {
+    address: doors.address,
+    operationsAddress: others.address,
+    drain: (graceMs) => (drained ??= close(graceMs)),
+  };
+}
