@@ -1,0 +1,125 @@
+import { type OptionSchema, listForm, mappingForm } from '../src/config/options.ts';
+
+/** The reference page of the configuration: one table for each mapping, in the order of the schema. */
+export function renderReference(options: OptionSchema): string {
+  return `${[introduction, smallest, ...sections('', options), secrets, units, types, mistakes].join('\n\n')}\n`;
+}
+
+const introduction = `# Configuration
+
+<!-- Generated from src/config/schema.ts by "npm run docs": change it there. -->
+
+One YAML file says everything. It is the file given with \`--config FILE\`, else the one named in \`CHARTROOM_CONFIG\`, else, in a clone, \`config/minimal.yaml\`. \`chartroom check\` says whether a file is valid and what it configures.
+
+[\`config/example.yaml\`](../config/example.yaml) shows every option. Editors that know yaml-language-server complete and check the file when its first line is
+
+\`\`\`yaml
+# yaml-language-server: $schema=./schema.json
+\`\`\`
+
+with the path of [\`config/schema.json\`](../config/schema.json). Relative paths in the file begin at the folder the file is in. An option that is not on this page does not exist in this version, and is an error.`;
+
+const smallest = `The smallest useful file:
+
+\`\`\`yaml
+upstreams:
+  - name: podinfo
+    url: https://stefanprodan.github.io/podinfo
+\`\`\``;
+
+/** A section for a mapping and for each mapping inside it. */
+function sections(path: string, schema: OptionSchema): readonly string[] {
+  const properties = Object.entries(mappingForm(schema)?.properties ?? {});
+  const required = mappingForm(schema)?.required ?? [];
+  const rows = properties.map(([key, option]) => row(key, option, required.includes(key)));
+  const title = path === '' ? '## The file' : `## \`${path}\``;
+  const lead = path === '' ? [] : [schema.description ?? ''];
+  const own = [title, ...lead, table(rows)].join('\n\n');
+  return [own, ...properties.flatMap(([key, option]) => inner(path === '' ? key : `${path}.${key}`, option))];
+}
+
+function inner(path: string, option: OptionSchema): readonly string[] {
+  if (path === 'defaults') return [`## \`defaults\`\n\n${option.description} They are those of \`upstreams[]\` below.`];
+  const items = listForm(option)?.items;
+  if (mappingForm(items)) return sections(`${path}[]`, items ?? {});
+  return mappingForm(option) ? sections(path, option) : [];
+}
+
+function table(rows: readonly string[]): string {
+  return ['| option | type | default | what it is |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function row(key: string, option: OptionSchema, required: boolean): string {
+  const cells = [`\`${key}\``, typeOf(option), defaultOf(option, required), whatItIs(option)];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function typeOf(option: OptionSchema): string {
+  return option.writeOnly ? `secret: ${option.allowed}` : (option.allowed ?? '');
+}
+
+function defaultOf(option: OptionSchema, required: boolean): string {
+  if (option.absent !== undefined) return option.absent;
+  const value = option.default;
+  if (value !== undefined && typeof value !== 'object') return `\`${value}\``;
+  return required ? '**required**' : '';
+}
+
+function whatItIs(option: OptionSchema): string {
+  const example = option.examples?.[0];
+  const shown = example === undefined ? '' : ` Example: \`${typeof example === 'string' ? example : inYaml(example)}\``;
+  return `${option.description}${shown}`;
+}
+
+/** A small value on one line, as YAML is written by hand. */
+function inYaml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inYaml).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) {
+    return /^[*!&${[]/.test(String(value)) ? `"${String(value)}"` : String(value);
+  }
+  const pairs = Object.entries(value).map(([key, inside]) => `${key}: ${inYaml(inside)}`);
+  return `{ ${pairs.join(', ')} }`;
+}
+
+const secrets = `## Secrets and placeholders
+
+In any value that is not a key:
+
+| written | stands for |
+|---|---|
+| \`\${NAME}\` | the environment variable; an error when it is not set |
+| \`\${NAME:-fallback}\` | the same, and the fallback when it is not set or empty |
+| \`\${file:/path}\` | the content of a file of at most 1 MiB, without a newline at its end; an error when it cannot be read |
+| \`$$\` | a dollar sign |
+
+They are replaced after the file was parsed, so what they stand for cannot change the document. Inside \`{ }\` and \`[ ]\` such a value needs quotes, as YAML says. A number or a truth value may come from a placeholder, too.
+
+Options of the type *secret* never appear in logs, messages or addresses of the API. A file that such an option names is read anew each time the secret is needed, so a rotated secret needs no restart. A credential that is configured but cannot be read is an error, never an anonymous attempt. Credentials for a host other than this machine that would travel without TLS are allowed, with a warning.`;
+
+const units = `## Durations and sizes
+
+A duration is a whole number with \`ms\`, \`s\`, \`m\` or \`h\`: \`500ms\`, \`10s\`, \`2m\`, \`24h\`. Only \`0\` needs no unit. A size is a whole number with \`KiB\`, \`MiB\` or \`GiB\`, or plain bytes: \`512KiB\`, \`64MiB\`, \`67108864\`. Neither takes fractions or spaces.`;
+
+const types = `## What a url tells
+
+| url | type |
+|---|---|
+| \`https://…\`, \`http://…\` | \`chart-repository\` |
+| the same, for a host that is only a registry: \`*.dkr.ecr.*.amazonaws.com\`, \`public.ecr.aws\`, \`*.azurecr.io\`, \`ghcr.io\`, \`*-docker.pkg.dev\`, \`[*.]gcr.io\`, \`[*.]docker.io\` | \`registry\` |
+| \`oci://host/path\`, \`host/path\` | \`registry\` |
+| \`./path\`, \`../path\`, \`/path\`, \`file:///path\` | \`folder\` |
+
+A url holds no user name and no password: they belong in \`auth\`. The query of a chart repository's url is kept. A registry without TLS is written \`oci://host/path\` with \`plainHTTP: true\`.
+
+\`charts\` may name charts, or match them: \`*\` any characters, \`?\` one, \`[a-c]\` one of several, \`{a,b}\` either. A chart is taken when a name or glob without \`!\` matches, or there is none such, and none with \`!\` matches. A registry takes plain names only.`;
+
+const mistakes = `## What a bad configuration gets
+
+Every problem at once, each on a line with file, line, column, the path of the option, what was found and what is allowed, and exit status 2:
+
+\`\`\`text
+config.yaml:7:5 upstreams[1].urll: unknown option "urll"; did you mean "url"?
+config.yaml:9:15 upstreams[1].interval: found "5 min"; expected a duration from 10s to 24h, or 0: a whole number with ms, s, m or h, such as 30s
+\`\`\`
+
+Secrets are shown as \`[secret]\`, and a value that came from a placeholder as the placeholder.`;

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+
+import { choice, duration, flag, leaf, secret, size, text, whole } from './leaf.ts';
+import { optionNotes } from './options.ts';
+import { upstreamTypes } from './upstream-url.ts';
+
+const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** A chart name, or a glob over chart names, perhaps behind a `!`. */
+const chartPattern = /^!?[A-Za-z0-9*?[{][A-Za-z0-9._*?[\]{},-]{0,255}$/;
+
+const patterns = z
+  .array(
+    text(
+      {
+        description: 'A chart name or a glob; behind ! it excludes.',
+        allowed: 'a chart name or a glob, such as nginx, corp-* or !legacy-*',
+      },
+      chartPattern,
+    ),
+  )
+  .min(1)
+  .register(optionNotes, {
+    description:
+      'Which charts are offered and fetched: names or globs, ! excludes. For a registry plain names only, since it cannot be browsed.',
+    allowed: 'a list of chart names or globs, with at least one in it; leave it out for everything',
+    absent: 'everything',
+    example: ['*', '!legacy-*'],
+  });
+
+const newest = z
+  .strictObject({
+    newest: whole(1, 1_000_000, {
+      description: 'How many versions of each chart are fetched ahead, newest first; prereleases count.',
+      example: 5,
+    }),
+  })
+  .register(optionNotes, { description: 'The newest few of each chart.', allowed: 'a mapping with newest' });
+
+const mirror = z
+  .union([choice(['all', 'requested'], { description: 'Every archive, or those that were asked for.' }), newest])
+  .register(optionNotes, {
+    description:
+      'Which archives are fetched ahead of the first request; fewer save space and traffic, but a chart that was never fetched is lost with its upstream.',
+    allowed: 'all, requested or { newest: N }',
+    default: 'all',
+    example: { newest: 5 },
+  });
+
+const auth = z
+  .strictObject({
+    username: text(
+      {
+        description: 'The user name. Also _json_key, oauth2accesstoken, AWS and the like, where a registry has such.',
+        allowed: 'a text without ":"',
+        example: '${PODINFO_USER}',
+      },
+      /^[^:]+$/,
+    ),
+    password: secret({
+      description: 'The password or token that goes with it.',
+      example: '${file:/run/secrets/podinfo}',
+    }),
+  })
+  .register(optionNotes, {
+    description:
+      'Credentials: Basic for a chart repository; Basic or a token exchange for a registry, as it asks. Sent to the origin of the url and nowhere else.',
+    allowed: 'a mapping with username and password',
+    absent: 'anonymous',
+    example: { username: '${PODINFO_USER}', password: '${file:/run/secrets/podinfo}' },
+  });
+
+/** What an upstream may say, and `defaults` may say for all of them. Durations become milliseconds, sizes bytes. */
+const upstreamOptions = {
+  type: choice(
+    upstreamTypes,
+    {
+      description: 'What the upstream speaks. Say it where the url alone would be read wrongly.',
+      absent: 'told from the url',
+      example: 'registry',
+    },
+    ['bucket'],
+  ).optional(),
+  interval: duration(
+    10_000,
+    86_400_000,
+    {
+      description:
+        'How often the upstream is asked for news. 0 turns the timer off: one sync when nothing is known yet, then by hand only.',
+      default: '2m',
+      example: '10m',
+    },
+    true,
+  ).optional(),
+  charts: patterns.optional(),
+  mirror: mirror.optional(),
+  auth: auth.optional(),
+  plainHTTP: flag({
+    description:
+      'Speak to registries without TLS: this one, or those that an index of this upstream names with oci://. For registries on a trusted network.',
+    default: false,
+    example: true,
+  }).optional(),
+  timeout: duration(1, 3_600_000, {
+    description: 'How long one request with its body may take. Raise it for large archives on slow lines.',
+    default: '60s',
+    example: '5m',
+  }).optional(),
+  retries: whole(1, 20, {
+    description:
+      'Attempts at one listing or chart before it waits for its next turn. Raise it for an upstream that often fails in passing.',
+    default: 5,
+    example: 3,
+  }).optional(),
+  concurrency: whole(1, 64, {
+    description: 'How many requests run at once. Lower it for an upstream that limits its clients.',
+    default: 4,
+    example: 8,
+  }).optional(),
+  maxIndexBytes: size(256 * 1024 ** 2, {
+    description: 'The largest listing that is read. Raise it for an index of tens of thousands of versions.',
+    default: '64MiB',
+    example: '128MiB',
+  }).optional(),
+  maxArchiveBytes: size(1024 ** 3, {
+    description: 'The largest archive that is fetched. Raise it for charts that carry large files.',
+    default: '64MiB',
+    example: '512KiB',
+  }).optional(),
+};
+
+/** Anything an upstream may say except its name and url. */
+export const defaultsSchema = z.strictObject(upstreamOptions).register(optionNotes, {
+  description:
+    'Anything an upstream may say except name and url, said once; an upstream that says it too is heard instead.',
+  allowed: 'a mapping of upstream options',
+});
+
+const upstreamSchema = z
+  .strictObject({
+    name: text(
+      {
+        description: 'What messages, metrics, the API and the store call this upstream. Renaming it starts it anew.',
+        allowed: 'a DNS label: lower case letters, digits and "-", 63 at most',
+        example: 'podinfo',
+      },
+      dnsLabel,
+    ),
+    url: leaf<string>(
+      { read: (written) => (typeof written === 'string' && written !== '' ? written : undefined) },
+      {
+        description: 'Where the charts come from; its form tells the type.',
+        allowed: 'a url: https://host/path, oci://host/path, host/path or ./folder',
+        example: 'https://stefanprodan.github.io/podinfo',
+        json: { type: 'string' },
+      },
+    ),
+    ...upstreamOptions,
+  })
+  .register(optionNotes, {
+    description: 'One place charts come from.',
+    allowed: 'a mapping with name and url',
+  });
+
+/** The list of upstreams. */
+export const upstreamsSchema = z
+  .array(upstreamSchema)
+  .min(1)
+  .register(optionNotes, {
+    description:
+      'The places charts come from. Where two list the same chart name, the one known longest provides it; the order decides between equals.',
+    allowed: 'a list of upstreams, with at least one in it',
+    example: [{ name: 'podinfo', url: 'https://stefanprodan.github.io/podinfo' }],
+  });
