@@ -1,0 +1,67 @@
+/** What `check` says of a valid configuration, in words and without secrets. */
+export interface CheckedConfig {
+  readonly file: string;
+  readonly settings: readonly (readonly [label: string, value: string])[];
+  readonly upstreams: readonly CheckedUpstream[];
+  /** One line each. */
+  readonly warnings: readonly string[];
+}
+
+/** One row of the table. */
+export interface CheckedUpstream {
+  readonly name: string;
+  readonly type: string;
+  readonly url: string;
+  readonly interval: string;
+  readonly mirror: string;
+  readonly charts: string;
+  readonly auth: string;
+}
+
+/** What loading a configuration came to: problems, one line each, or what it configures. */
+export type CheckOutcome = { readonly problems: readonly string[] } | CheckedConfig;
+
+/** What to print, with a newline at its end, and what to exit with: 2 for a bad configuration, 0 for a good one. */
+export interface CheckReport {
+  readonly text: string;
+  readonly exitCode: 0 | 2;
+}
+
+/** Says whether a configuration is valid: every problem on a line of its own, or a summary of what is configured. */
+export function check(outcome: CheckOutcome): CheckReport {
+  if ('problems' in outcome) return { text: reportProblems(outcome.problems), exitCode: 2 };
+  const { file, settings, upstreams, warnings } = outcome;
+  const blocks = [
+    [`${file} is valid: ${count(upstreams.length, 'upstream')}, ${count(warnings.length, 'warning')}.`],
+    alignColumns(settings),
+    alignColumns([columns.map((column) => column.toUpperCase()), ...upstreams.map(rowOf)]),
+    warnings.map((warning) => `warning: ${warning}`),
+  ];
+  const text = blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));
+  return { text: `${text.join('\n\n')}\n`, exitCode: 0 };
+}
+
+function reportProblems(problems: readonly string[]): string {
+  return [...problems, '', `${count(problems.length, 'problem')}.`, ''].join('\n');
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+const columns = ['name', 'type', 'url', 'interval', 'mirror', 'auth', 'charts'] as const;
+
+function rowOf(upstream: CheckedUpstream): readonly string[] {
+  return columns.map((column) => upstream[column]);
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
