@@ -1,0 +1,115 @@
+import { claimTable, type Claim, type SourceRef, type Validator } from '../../src/chart/catalog.ts';
+import { digestOf, type Digest } from '../../src/chart/digest.ts';
+import { Fault } from '../../src/chart/fault.ts';
+import type { Description, Incoming, Listing, Part, Upstream } from '../../src/upstream/contract.ts';
+import { chartArchive } from './charts.ts';
+
+/** One row of what a fake upstream lists. */
+export interface Row {
+  readonly chart: string;
+  readonly version: string;
+  readonly source: SourceRef;
+  /** Absent: upstream does not have the file. */
+  readonly archive?: Buffer | undefined;
+  readonly provenance?: Buffer | undefined;
+  /** What its listing, or its description, promises. */
+  readonly digest?: Digest | undefined;
+  /** For a registry: a tag of something else. */
+  readonly notAChart?: boolean | undefined;
+}
+
+type Method = 'list' | 'find' | 'describe' | 'open';
+
+/** An upstream in memory. Everything it is asked for is in `calls`, in order: `list`, `open archive demo-1.0.0`, ... */
+export class FakeUpstream implements Upstream {
+  readonly calls: string[] = [];
+  /** What is awaited before an answer; it may throw. */
+  readonly before: { [M in Method]?: ((call: string) => Promise<void> | void) | undefined } = {};
+  rows: Row[] = [];
+  rejected: Readonly<Record<string, number>> = {};
+  /** While set, whatever is asked is answered with it. */
+  down: Fault | undefined;
+  /** Whether a listing that is equal to the last is 'unchanged'. */
+  conditional = true;
+  readonly #kind: 'chart-repository' | 'registry';
+
+  constructor(kind: 'chart-repository' | 'registry' = 'chart-repository') {
+    this.#kind = kind;
+  }
+
+  /** Lists one more version, by default with an archive that is what it should be. */
+  async publish(chart: string, version: string, more: Partial<Row> = {}): Promise<Row> {
+    const archive = 'archive' in more ? more.archive : await chartArchive({ name: chart, version });
+    const digest = archive && digestOf(archive);
+    const row = { chart, version, source: `${chart}-${version}`, digest, ...more, archive };
+    this.rows.push(row);
+    return row;
+  }
+
+  withdraw(chart: string, version: string): void {
+    this.rows = this.rows.filter((row) => row.chart !== chart || row.version !== version);
+  }
+
+  /** How often something was asked. */
+  count(call: string): number {
+    return this.calls.filter((one) => one === call || one.startsWith(`${call} `)).length;
+  }
+
+  async list(validator: Validator | undefined): Promise<Listing | 'unchanged'> {
+    await this.#asked('list', 'list');
+    const claims = claimTable(this.rows.map((row) => (this.#kind === 'registry' ? tagOf(row) : claimOf(row))));
+    const content = digestOf(Buffer.from(claims.text));
+    if (this.conditional && validator?.content === content) return 'unchanged';
+    return { claims, validator: { content }, rejected: this.rejected, examples: Object.keys(this.rejected) };
+  }
+
+  async find(chart: string, version: string): Promise<Claim | undefined> {
+    await this.#asked('find', `find ${chart}-${version}`);
+    const row = this.rows.find((one) => one.chart === chart && one.version === version);
+    return row && (this.#kind === 'registry' ? tagOf(row) : claimOf(row));
+  }
+
+  async describe(source: SourceRef): Promise<Description | undefined> {
+    await this.#asked('describe', `describe ${source}`);
+    const row = this.rows.find((one) => one.source === source);
+    if (row?.notAChart) throw new Fault('not-a-chart', `fake: ${source} is an image.`, 'Nothing to do.');
+    if (!row) return undefined;
+    const manifest = Buffer.from(`{"manifest":"${source}"}`);
+    return {
+      claim: { ...claimOf(row), source: `${source}@${digestOf(manifest)}` },
+      manifest,
+      config: Buffer.from(`{"config":"${source}"}`),
+    };
+  }
+
+  async open(source: SourceRef, part: Part): Promise<Incoming | undefined> {
+    const [plain = ''] = source.split('@');
+    await this.#asked('open', `open ${part} ${plain}`);
+    const bytes = this.rows.find((one) => one.source === plain)?.[part];
+    return bytes && { size: bytes.length, body: chunksOf(bytes) };
+  }
+
+  async #asked(method: Method, call: string): Promise<void> {
+    this.calls.push(call);
+    await this.before[method]?.(call);
+    if (this.down) throw this.down;
+  }
+}
+
+/** What nobody answering looks like. */
+export function unreachable(more: ConstructorParameters<typeof Fault>[3] = {}): Fault {
+  return new Fault('upstream-unreachable', 'fake: no answer (connection refused).', 'Check the address.', more);
+}
+
+function tagOf({ chart, version, source }: Row): Claim {
+  return { chart, version, source };
+}
+
+function claimOf(row: Row): Claim {
+  const metadata = JSON.stringify({ name: row.chart, version: row.version, apiVersion: 'v2' });
+  return { ...tagOf(row), digest: row.digest, metadata };
+}
+
+async function* chunksOf(bytes: Buffer): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 100) yield bytes.subarray(at, at + 100);
+}

@@ -1,0 +1,44 @@
+import { readIndexUnlessEqual, type PieceMemory } from '../../src/formats/index.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { chartRepository, type ChartRepositoryOptions } from '../../src/upstream/chart-repository.ts';
+import type { Listing, Part, Upstream } from '../../src/upstream/contract.ts';
+import { anonymous, basicAuthorization } from '../../src/upstream/credentials/basic.ts';
+import { httpClientOf, never } from './http.ts';
+
+interface RepositoryUpstreamOptions extends Partial<Pick<ChartRepositoryOptions, 'openOci' | 'maxIndexBytes'>> {
+  /** The upstream's name; `fixture` when absent. */
+  readonly name?: string;
+  readonly credential?: { readonly username: string; readonly password: string };
+}
+
+const noRegistry = async (url: string): Promise<never> => {
+  throw new Error(`nobody opens ${url} here`);
+};
+
+/** A chart repository on loopback as an upstream, its index read without a thread. Closed with the test. */
+export function repositoryUpstream(url: string, options: RepositoryUpstreamOptions = {}): Upstream {
+  const { name = 'fixture', credential, openOci = noRegistry, maxIndexBytes = 1e6 } = options;
+  const authorization = credential
+    ? basicAuthorization(name, { username: credential.username, password: Secret.of(credential.password) })
+    : anonymous;
+  const memory: PieceMemory = new Map();
+  return chartRepository({
+    name,
+    url: new URL(url),
+    http: httpClientOf(url, { upstream: name, authorization }),
+    readIndex: async ({ chunks, ...question }) =>
+      readIndexUnlessEqual({ ...question, body: Buffer.concat(chunks) }, memory),
+    openOci,
+    maxIndexBytes,
+  });
+}
+
+/** A listing that must be one. */
+export async function listed(upstream: Upstream, validator?: Listing['validator']): Promise<Listing> {
+  const listing = await upstream.list(validator, never);
+  if (listing === 'unchanged') throw new Error('unchanged');
+  return listing;
+}
+
+/** What was asked of a registry on behalf of an index. */
+export type OciRequest = readonly [url: string, part: Part];

@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+const ci = process.env['CI'] === 'true';
+const resultFile = 'coverage/tests.json';
+
+/** Two projects: quick tests share the machine; those that start real tools come after them, and get more time. */
+export default defineConfig({
+  test: {
+    reporters: ci ? ['default', ['json', { outputFile: resultFile }]] : ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/image/**', 'test/process/**'],
+          setupFiles: ['test/support/loopback-only.ts'],
+          testTimeout: 10_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts', 'test/image/**/*.test.ts', 'test/process/**/*.test.ts'],
+          setupFiles: ['test/support/loopback-only.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
