@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+
+import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { digestOf, type Digest } from '../../src/chart/digest.ts';
+import { mergeHoldings, type Attachments, type KeptVersion } from '../../src/chart/holding.ts';
+import { namesIn, speakingClaim, survey, type MirrorPolicy } from '../../src/chart/survey.ts';
+import { tableOf } from '../../src/lib/shared-table.ts';
+
+const [digestA, digestB] = [digestOf(Buffer.from('a')), digestOf(Buffer.from('b'))];
+
+function claim(chart: string, version: string, more: Partial<KnownClaim> = {}): KnownClaim {
+  return { chart, version, source: 'x', since: '2026-01-01T00:00:00Z', metadata: '{}', ...more };
+}
+
+function kept(chart: string, version: string, digest: Digest = digestA, more: Attachments = {}): KeptVersion {
+  const archive = { mediaType: 'application/gzip', digest, size: 100 };
+  return { chart, version, archive, heldAt: '2026-01-01T00:00:00Z', ...more };
+}
+
+function look(claims: readonly KnownClaim[], held: readonly KeptVersion[] = [], policy: MirrorPolicy = 'all') {
+  const { wanted, undescribed, ...counts } = survey(claimTable(claims), mergeHoldings(tableOf([]), held), policy);
+  const words = (names: SharedArrayBuffer): string[] => [...namesIn(names)].map((name) => name.join(' '));
+  return { counts, wanted: words(wanted), undescribed: words(undescribed) };
+}
+
+describe('the counts of an upstream', () => {
+  it('are of charts, versions, what is held and how large, withdrawn and rewritten', () => {
+    const { counts } = look(
+      [
+        claim('nginx', '1.0.0', { digest: digestA, missing: 1 }),
+        claim('nginx', '1.0.0', { digest: digestB }),
+        claim('nginx', '2.0.0', { missing: 3 }),
+        claim('nginx', '3.0.0', { missing: 2 }),
+        claim('loki', '1.0.0', { digest: digestA }),
+        claim('loki', '2.0.0', { refused: 'an image' }),
+        claim('loki', '2.0.0'),
+      ],
+      [kept('nginx', '1.0.0'), kept('loki', '1.0.0'), kept('loki', '2.0.0'), kept('gone', '1.0.0')],
+    );
+    expect(counts).toEqual({ charts: 2, versions: 5, held: 3, withdrawn: 1, rewritten: 1, bytes: 300 });
+  });
+
+  it('leave out versions that turned out to be no charts', () => {
+    const image = claim('nginx', '1.0.0', { metadata: undefined, refused: 'an image' });
+    const { counts, wanted, undescribed } = look([image]);
+    expect(counts.versions).toBe(0);
+    expect([wanted, undescribed]).toEqual([[], []]);
+  });
+});
+
+describe('what is fetched ahead', () => {
+  const claims = ['1.0.0', '2.0.0', '10.0.0-rc.1'].flatMap((version) => [
+    claim('nginx', version),
+    claim('loki', version),
+  ]);
+
+  it('begins with the newest version of every chart', () => {
+    expect(look(claims).wanted).toEqual([
+      'loki 10.0.0-rc.1',
+      'nginx 10.0.0-rc.1',
+      'loki 2.0.0',
+      'nginx 2.0.0',
+      'loki 1.0.0',
+      'nginx 1.0.0',
+    ]);
+  });
+
+  it('is what the policy says: the newest few, prereleases counted, or nothing', () => {
+    expect(look(claims, [], { newest: 1 }).wanted).toEqual(['loki 10.0.0-rc.1', 'nginx 10.0.0-rc.1']);
+    expect(look(claims, [], { newest: 0 }).wanted).toEqual([]);
+    expect(look(claims, [], 'requested').wanted).toEqual([]);
+  });
+
+  it('is not what is held with all that belongs to it, and is what lacks word of its provenance', () => {
+    const provenance = { mediaType: 'text/plain', digest: digestB, size: 1 };
+    const held = [
+      kept('nginx', '2.0.0', digestA, { provenance: 'none' }),
+      kept('nginx', '1.0.0', digestA, { provenance }),
+      kept('loki', '2.0.0'),
+    ];
+    expect(look(claims, held).wanted).toEqual(['loki 10.0.0-rc.1', 'nginx 10.0.0-rc.1', 'loki 2.0.0', 'loki 1.0.0']);
+    // what is held takes its place among the newest
+    expect(look(claims, [kept('nginx', '10.0.0-rc.1', digestA, { provenance })], { newest: 1 }).wanted).toEqual([
+      'loki 10.0.0-rc.1',
+    ]);
+  });
+});
+
+describe('what is described', () => {
+  it('is what has no metadata yet and is still listed, newest first', () => {
+    const bare = { metadata: undefined };
+    const { undescribed } = look([
+      claim('nginx', '1.0.0', bare),
+      claim('nginx', '2.0.0', bare),
+      claim('nginx', '3.0.0'),
+      claim('nginx', '4.0.0', { ...bare, missing: 3 }),
+      claim('nginx', '5.0.0', { ...bare, missing: 2 }),
+      claim('nginx', '6.0.0', { ...bare, refused: 'an image' }),
+    ]);
+    expect(undescribed).toEqual(['nginx 5.0.0', 'nginx 2.0.0', 'nginx 1.0.0']);
+  });
+});
+
+describe('the claim that speaks for a version', () => {
+  const first = claim('nginx', '1.0.0', { digest: digestA, source: 'first' });
+  const second = claim('nginx', '1.0.0', { digest: digestB, source: 'second' });
+  const silent = claim('nginx', '1.0.0', { source: 'silent' });
+  const version = (...claims: readonly KnownClaim[]) => ({ chart: 'nginx', version: '1.0.0', claims });
+
+  it('is the first until bytes are held, also when a later one promises no digest', () => {
+    expect(speakingClaim(version(first, second), undefined)?.source).toBe('first');
+    expect(speakingClaim(version(first, silent), undefined)?.source).toBe('first');
+  });
+
+  it('is the one whose bytes are held, and the first when none of them is', () => {
+    expect(speakingClaim(version(first, second), kept('nginx', '1.0.0', digestB))?.source).toBe('second');
+    expect(speakingClaim(version(silent, second), kept('nginx', '1.0.0', digestA))?.source).toBe('silent');
+  });
+
+  it('is never one that nobody described', () => {
+    const bare = { ...first, metadata: undefined };
+    expect(speakingClaim(version(bare, second), kept('nginx', '1.0.0', digestA))?.source).toBe('second');
+    expect(speakingClaim(version(bare), undefined)).toBeUndefined();
+  });
+});
