@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/chart/digest.ts';
+import { Fault } from '../../src/chart/fault.ts';
+import { diskFault } from '../../src/store/filesystem-faults.ts';
+import { claimFolder } from '../../src/store/filesystem-succession.ts';
+import { filesystemStore } from '../../src/store/filesystem.ts';
+import { describeObjectStore, patternBytes } from '../contract/object-store.ts';
+import { ManualClock } from '../support/clock.ts';
+import { faultOf } from '../support/http.ts';
+import { temporaryFolder } from '../support/temp.ts';
+import { cannotMount, smallVolume } from '../support/volume.ts';
+
+describeObjectStore('in a folder', async () => filesystemStore({ path: await temporaryFolder() }));
+
+const hello = Buffer.from('hello');
+const large = 3 * 1024 * 1024;
+
+async function bytesOf(store: ReturnType<typeof filesystemStore>, key: string): Promise<string> {
+  return String((await store.read(key))?.body);
+}
+
+describe('a store in a folder', () => {
+  it('keeps objects as plain files, upper case marked, and nothing else once it is at rest', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    await store.write('blobs/x', hello);
+    await store.write('holdings/u/MyChart/1.0.0/first.json', hello, 'absent');
+    const first = await store.write('state.json', hello);
+    await store.write('state.json', Buffer.from('world'), first as { etag: string });
+    expect(await readFile(join(path, 'blobs/x'), 'utf8')).toBe('hello');
+    expect(await readFile(join(path, 'holdings/u/!my!chart/1.0.0/first.json'), 'utf8')).toBe('hello');
+    expect(await readFile(join(path, 'state.json'), 'utf8')).toBe('world');
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+  });
+
+  it('passes over what others left in its folder', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    await store.write('a', hello);
+    await mkdir(join(path, 'lost+found'));
+    for (const name of ['lost+found/b', 'Upper', 'with space', 'x!', 'tmp/half']) await writeFile(join(path, name), '');
+    const keys: string[] = [];
+    for await (const { key } of store.list('')) keys.push(key);
+    expect(keys).toEqual(['a']);
+  });
+
+  it('takes what was interrupted away after a day, and not before', async () => {
+    const path = await temporaryFolder();
+    const clock = new ManualClock();
+    for (const [name, ageMs] of Object.entries({ old: 25 * 3_600_000, young: 3_600_000, 'claim-x': 1e9 })) {
+      await mkdir(join(path, 'tmp', name), { recursive: true });
+      await writeFile(join(path, 'tmp', name, 'half'), 'x');
+      const time = new Date(clock.now() - ageMs);
+      await utimes(join(path, 'tmp', name), time, time);
+    }
+    await filesystemStore({ path, clock }).write('a', hello);
+    expect((await readdir(join(path, 'tmp'))).sort()).toEqual(['claim-x', 'young']);
+  });
+
+  it('leaves no file open, whatever becomes of the bodies', async () => {
+    const store = filesystemStore({ path: await temporaryFolder() });
+    await store.write('small', hello);
+    await store.write('large', patternBytes(large));
+    const open = async () => (await readdir('/proc/self/fd')).length;
+    const before = await open();
+    for (let round = 0; round < 30; round += 1) {
+      await store.head('small');
+      await store.head('large');
+      await store.head('missing');
+      await store.read('small');
+      await store.read('small', { start: 9, end: 10 }).catch(() => undefined);
+      const unread = (await store.read('large'))?.body;
+      const begun = (await store.read('large', { start: 5, end: large - 1 }))?.body;
+      if (!unread || !begun || Buffer.isBuffer(unread) || Buffer.isBuffer(begun)) throw new Error('not streamed');
+      await once(begun, 'readable');
+      for (const body of [unread, begun]) {
+        body.destroy();
+        await once(body, 'close');
+      }
+    }
+    expect(await open()).toBeLessThanOrEqual(before);
+  });
+
+  it('ends a body with a fault when the file turns out shorter', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    await store.write('large', patternBytes(large));
+    const body = (await store.read('large'))?.body;
+    if (!body || Buffer.isBuffer(body)) throw new Error('not streamed');
+    await truncate(join(path, 'large'), 1000);
+    const consumed = (async () => {
+      for await (const chunk of body) void chunk;
+    })();
+    expect((await faultOf(consumed)).code).toBe('store-failed');
+  });
+
+  it('tells two large objects of the same size apart, however quickly one follows the other', async () => {
+    const store = filesystemStore({ path: await temporaryFolder() });
+    const etags = new Set<string>();
+    for (let seed = 0; seed < 10; seed += 1) {
+      await store.write('large', patternBytes(large, seed));
+      etags.add((await store.head('large'))?.etag ?? '');
+    }
+    expect(etags.size).toBe(10);
+  });
+
+  it('completes the claim of a writer that died, and does not write over it', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    const { etag } = (await store.write('state.json', hello)) as { etag: string };
+    const file = join(path, 'state.json');
+    const claim = claimFolder({ file, expected: digestOf(hello), workFolder: join(path, 'tmp') });
+    await mkdir(claim);
+    await writeFile(join(claim, 'nonce-of-the-dead'), 'from the dead');
+    expect(await store.write('state.json', Buffer.from('mine'), { etag })).toBe('conflict');
+    expect(await bytesOf(store, 'state.json')).toBe('from the dead');
+    const now = (await store.head('state.json'))?.etag ?? '';
+    expect(await store.write('state.json', Buffer.from('mine'), { etag: now })).not.toBe('conflict');
+    expect(await bytesOf(store, 'state.json')).toBe('mine');
+    await expect(stat(claim)).rejects.toThrow('ENOENT');
+  });
+
+  it('ignores the claim of a writer that came too late and died', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    const { etag } = (await store.write('state.json', Buffer.from('second'))) as { etag: string };
+    const file = join(path, 'state.json');
+    const claim = claimFolder({ file, expected: digestOf(hello), workFolder: join(path, 'tmp') });
+    await mkdir(claim);
+    await writeFile(join(claim, 'nonce-of-the-dead'), 'from the dead');
+    expect(await store.write('state.json', hello, { etag: digestOf(hello) })).toBe('conflict');
+    expect(await store.write('state.json', Buffer.from('third'), { etag })).not.toBe('conflict');
+    expect(await bytesOf(store, 'state.json')).toBe('third');
+  });
+
+  it('says what is wrong with the disk and what to do, for every trouble it knows', () => {
+    for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE', 'EXDEV', 'EWHAT']) {
+      const fault = diskFault(Object.assign(new Error('x'), { code }), '/data', 'write a');
+      expect([fault.code, fault.message.includes(code), fault.advice.length > 10]).toEqual([
+        'store-failed',
+        true,
+        true,
+      ]);
+    }
+    const fault = new Fault('store-failed', 'a', 'b');
+    expect(diskFault(fault, '/data', 'write a')).toBe(fault);
+  });
+});
+
+describe.skipIf(await cannotMount())('a store on a troubled disk', () => {
+  it('leaves nothing half written when the disk is full, and recovers by itself', async () => {
+    const { path } = await smallVolume('2m');
+    const store = filesystemStore({ path });
+    await store.write('kept', patternBytes(1_000_000));
+    for (const onlyIf of [undefined, 'absent', { etag: digestOf(hello) }] as const) {
+      const key = typeof onlyIf === 'object' ? 'kept' : 'blobs/new';
+      const condition = typeof onlyIf === 'object' ? { etag: digestOf(patternBytes(1_000_000)) } : onlyIf;
+      const fault = await faultOf(store.write(key, patternBytes(3_000_000), condition));
+      expect(fault.code).toBe('store-failed');
+      expect(fault.message).toContain('full (ENOSPC)');
+      expect(fault.advice).toContain('space');
+    }
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+    expect(await store.head('blobs/new')).toBeUndefined();
+    expect((await store.head('kept'))?.etag).toBe(digestOf(patternBytes(1_000_000)));
+    await store.remove('kept');
+    await store.write('blobs/new', patternBytes(1_000_000));
+    expect((await store.head('blobs/new'))?.size).toBe(1_000_000);
+  });
+
+  it('goes on reading from a read-only disk and faults on writing', async () => {
+    const volume = await smallVolume('2m');
+    const store = filesystemStore({ path: volume.path });
+    const { etag } = (await store.write('a', hello)) as { etag: string };
+    await volume.setReadOnly(true);
+    expect(await bytesOf(store, 'a')).toBe('hello');
+    for (const onlyIf of [undefined, 'absent', { etag }] as const) {
+      const fault = await faultOf(store.write(onlyIf === 'absent' ? 'b' : 'a', Buffer.from('x'), onlyIf));
+      expect([fault.code, fault.message.includes('read-only (EROFS)')]).toEqual(['store-failed', true]);
+    }
+    expect((await faultOf(store.remove('a'))).advice).toBe('Mount it writable.');
+    await volume.setReadOnly(false);
+    expect(await store.write('a', Buffer.from('x'), { etag })).not.toBe('conflict');
+  });
+});
