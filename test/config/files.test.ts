@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import { packChart } from '../../scripts/build-example-chart.ts';
+import { findStaleDocs } from '../../scripts/generate-docs.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { describeOptions, listForm, mappingForm, type OptionSchema } from '../../src/config/options.ts';
+import { fileSchema } from '../../src/config/schema.ts';
+import { configOf, loadText, problemsOf } from './support.ts';
+
+const root = join(import.meta.dirname, '../..');
+const inProject = (path: string): string => join(root, path);
+
+/** Variables that example.yaml names. */
+const exampleEnvironment = {
+  CHARTROOM_ADMIN_TOKEN: 'a',
+  S3_ACCESS_KEY_ID: 'b',
+  S3_SECRET_ACCESS_KEY: 'c',
+  PODINFO_USER: 'd',
+  PODINFO_PASSWORD: 'e',
+};
+
+test('config/schema.json and docs/configuration.md follow from the schema (else run "npm run docs")', async () => {
+  expect(await findStaleDocs()).toEqual([]);
+});
+
+describe('config/schema.json', () => {
+  const accepts = async (text: string): Promise<boolean> => {
+    const schema: unknown = JSON.parse(await readFile(inProject('config/schema.json'), 'utf8'));
+    return z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema).safeParse(parse(text)).success;
+  };
+
+  test.each(['config/minimal.yaml', 'config/example.yaml'])('accepts %s', async (path) => {
+    expect(await accepts(await readFile(inProject(path), 'utf8'))).toBe(true);
+  });
+
+  test('accepts a placeholder wherever something plain may stand', async () => {
+    const options =
+      'interval: "${I}", concurrency: "${C}", plainHTTP: "${P}", type: "${T}", mirror: "${M}", charts: ["${X}"]';
+    expect(await accepts(`upstreams: [{ name: "\${N}", url: "\${U}", ${options} }]`)).toBe(true);
+  });
+
+  test.each([
+    'log: {}',
+    'upstreams: []',
+    'upstreams: [{ name: a }]',
+    'upstreams: [{ name: a, url: b, urll: c }]',
+    'upstreams: [{ name: A, url: b }]',
+    'upstreams: [{ name: a, url: b, interval: 2 m }]',
+    'upstreams: [{ name: a, url: b, mirror: some }]',
+    'upstreams: [{ name: a, url: b, concurrency: 65 }]',
+  ])('refuses %s', async (text) => expect(await accepts(text)).toBe(false));
+});
+
+describe('config/minimal.yaml', () => {
+  test('offers a folder, a chart repository and a registry', async () => {
+    const config = configOf(await loadConfig(inProject('config/minimal.yaml'), {}));
+    expect(config.upstreams.map(({ name, type, url }) => [name, type, url])).toEqual([
+      ['hello', 'folder', expect.stringMatching(/\/config\/charts$/)],
+      ['podinfo', 'chart-repository', 'https://stefanprodan.github.io/podinfo'],
+      ['podinfo-oci', 'registry', 'oci://ghcr.io/stefanprodan/charts'],
+    ]);
+    expect(config.store).toEqual({ kind: 'filesystem', path: inProject('data') });
+  });
+
+  test('serves a chart whose archive is what its sources make', async () => {
+    const made = await packChart(inProject('config/charts-src/hello-chartroom'), 'hello-chartroom');
+    const kept = await readFile(inProject('config/charts/hello-chartroom-0.1.0.tgz'));
+    expect(made.equals(kept), 'run "node scripts/build-example-chart.ts"').toBe(true);
+  });
+});
+
+describe('config/example.yaml', () => {
+  test('is valid', async () => {
+    const loaded = await loadConfig(inProject('config/example.yaml'), exampleEnvironment);
+    configOf(loaded);
+    expect('warnings' in loaded && loaded.warnings).toEqual([]);
+  });
+
+  test('shows every option', async () => {
+    const text = await readFile(inProject('config/example.yaml'), 'utf8');
+    const options = optionPaths(describeOptions(fileSchema)).filter((path) => !path.startsWith('defaults.'));
+    const shown = keyPaths(parse(text.replaceAll(/^ {2}# (filesystem:| {2}path:)/gm, '  $1')));
+    expect(options.filter((option) => !shown.has(option))).toEqual([]);
+    expect(options.length).toBeGreaterThan(35);
+  });
+
+  test('says why one would change an option, for each', async () => {
+    const rows = (await readFile(inProject('config/example.yaml'), 'utf8')).split('\n');
+    const firstUpstream = rows.slice(
+      0,
+      rows.findIndex((row) => row.includes('name: podinfo-oci')),
+    );
+    const bare = firstUpstream.filter((row, at) => /^ {2,6}[a-zA-Z]+:/.test(row) && !/# /.test(rows[at - 1] ?? ''));
+    expect(bare).toEqual([]);
+  });
+});
+
+/** Every option by its path, lists without their numbers. */
+function optionPaths(schema: OptionSchema, path = ''): readonly string[] {
+  const items = listForm(schema)?.items;
+  const properties = Object.entries(mappingForm(items ?? schema)?.properties ?? {});
+  return [
+    ...(path === '' ? [] : [path]),
+    ...properties.flatMap(([key, option]) => optionPaths(option, join(path, key))),
+  ].map((one) => one.replaceAll('/', '.'));
+}
+
+function keyPaths(value: unknown, path = '', found = new Set<string>()): Set<string> {
+  if (path !== '') found.add(path);
+  if (Array.isArray(value)) for (const item of value) keyPaths(item, path, found);
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, inside] of Object.entries(value)) keyPaths(inside, path === '' ? key : `${path}.${key}`, found);
+  }
+  return found;
+}
+
+const blueprint = join(root, '../shared/configuration.md');
+
+describe.skipIf(!existsSync(blueprint))(
+  'the file that ../shared/configuration.md draws (skipped where that is missing)',
+  () => {
+    const environment = { CHARTROOM_ADMIN_TOKEN: 'a', PODINFO_USER: 'b' };
+    /** Secret files are those of a machine that this one is not. */
+    const read = async (): Promise<string> => {
+      const yaml = /```yaml\n([^]*?)```/.exec(await readFile(blueprint, 'utf8'))?.[1] ?? '';
+      return yaml.replace('${file:/run/secrets/podinfo}', 'secret');
+    };
+
+    test('is YAML, and wrong only about options that come later', async () => {
+      const problems = problemsOf(await loadText(await read(), environment));
+      expect(problems.filter(({ message }) => !message.startsWith('unknown option'))).toEqual([]);
+      const upstream = ['allowPrivateNetwork', 'archiveHosts', 'discover', 'maxShrink', 'passCredentials', 'proxy'];
+      const rest = ['requestsPerSecond', 'retired', 'rewritten', 'tls', 'verify', 'versions', 'withdrawn'];
+      expect(problems.map(({ option }) => option).sort()).toEqual([
+        'repositories',
+        'server.publicUrl',
+        ...[...upstream, ...rest].map((key) => `upstreams[1].${key}`),
+      ]);
+    });
+  },
+);
