@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { end, freePort, untilReady } from '../support/process.ts';
+
+/** What the probe measures from now on; `stop` ends it and answers with the figures. */
+export type ProbeQuestion = 'stalls' | 'time' | 'stop';
+
+export interface ProbeAnswer {
+  /** The longest time between two turns of the event loop, the sampling interval of 1 ms included. */
+  readonly maxStallMs: number;
+  /** Of processor time, by the main thread alone. */
+  readonly mainThreadMs: number;
+}
+
+/** A server under test, started as users start it. */
+export interface Served {
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** When it was started, on the clock of `performance`. */
+  readonly startedMs: number;
+  ask(question: ProbeQuestion): Promise<ProbeAnswer>;
+  /** The most memory the whole process had at once, threads included, in MiB; NaN where the system does not say. */
+  peakMiB(): Promise<number>;
+  /** Everything it logged so far. */
+  log(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  /** A folder for its configuration, its log and, unless said otherwise, its store. */
+  readonly home: string;
+  readonly upstreams: readonly Readonly<Record<string, unknown>>[];
+  readonly store?: Readonly<Record<string, unknown>>;
+  /** `info` writes an access log, to a file; `warn` writes none. */
+  readonly level?: 'info' | 'warn';
+}
+
+export const adminToken = 'bench';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+const preload = import.meta.resolve('./preload.ts');
+
+/** Writes the configuration file of a server and answers with its path. JSON is YAML. */
+async function writeConfig(options: ServeOptions, listen: string): Promise<string> {
+  const { home, upstreams, store = { filesystem: { path: join(home, 'data') } }, level = 'warn' } = options;
+  const path = join(home, `config-${level}.yaml`);
+  const config = { server: { listen, adminToken }, store, upstreams, log: { level, format: 'json' } };
+  await writeFile(path, JSON.stringify(config));
+  return path;
+}
+
+/** Starts a server. Resolves at once; `whenReady` says when it offers something. */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const port = await freePort();
+  const config = await writeConfig(options, `127.0.0.1:${port}`);
+  const logFile = join(options.home, `log-${port}.txt`);
+  const log = openSync(logFile, 'w');
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, ['--import', preload, main, 'serve', '--config', config], {
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  const gone = new AbortController();
+  child.once('exit', () => gone.abort(new Error('the server ended in the middle of a measurement')));
+  return {
+    url: `http://127.0.0.1:${port}`,
+    process: child,
+    startedMs,
+    ask: async (question) => {
+      const answer = once(child, 'message', { signal: gone.signal });
+      child.send(question);
+      return ((await answer) as [ProbeAnswer])[0];
+    },
+    peakMiB: async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    },
+    log: () => readFile(logFile, 'utf8'),
+    stop: () => end(child),
+  };
+}
+
+/** Resolves once the server has something to offer. */
+export async function whenReady(served: Served): Promise<void> {
+  const answers = async () => (await fetch(`${served.url}/index.yaml`, { method: 'HEAD' })).status === 200;
+  await untilReady(served.process, answers, 120_000).catch(async (error: unknown) => {
+    throw new Error(`the server did not become ready:\n${await served.log()}`, { cause: error });
+  });
+}
+
+/** What a sync by hand answers. */
+export interface SyncAnswer {
+  readonly unchanged: boolean;
+  readonly versions: number;
+}
+
+/** Syncs by hand, as an operator would. Throws when the answer is no report. */
+export async function syncNow({ url }: Served, upstream: string): Promise<SyncAnswer> {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const answer = await fetch(`${url}/api/v1/upstreams/${upstream}/sync`, { method: 'POST', headers });
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`the sync answered ${answer.status}: ${text}`);
+  return JSON.parse(text) as SyncAnswer;
+}
+
+/** The entity tag of the index that is served now. */
+export async function indexTag({ url }: Served): Promise<string> {
+  const answer = await fetch(`${url}/index.yaml`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
+  return answer.headers.get('etag') ?? '';
+}
+
+/** Somebody wants the benchmark to end. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/**
+ * A folder that is gone when the work is done, and everything that was started stopped, last things first. Rejects with
+ * `Interrupted`, tidied up as well, when a signal asks the process to end.
+ */
+export async function inHome<T>(work: (home: string, cleanUp: (end: () => unknown) => void) => Promise<T>): Promise<T> {
+  const home = await mkdtemp(join(tmpdir(), 'chartroom-bench-'));
+  const ends: (() => unknown)[] = [];
+  const interrupted = Promise.withResolvers<never>();
+  const interrupt = (): void => interrupted.reject(new Interrupted());
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
+  try {
+    return await Promise.race([work(home, (stop) => ends.push(stop)), interrupted.promise]);
+  } finally {
+    for (const stop of ends.toReversed()) await Promise.resolve(stop()).catch(() => undefined);
+    await rm(home, { recursive: true, force: true });
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, interrupt);
+  }
+}
