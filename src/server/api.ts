@@ -56,7 +56,7 @@ async function sync(c: Context<ServerEnv>, name: string, { operator, adminToken 
   if (Object.keys(c.req.query()).length > 0) {
     throw new Fault('bad-request', 'A sync takes no parameters.', 'Leave out what follows the question mark.');
   }
-  return sendJson(c, 200, await operator.sync(upstreamOf(operator, name).name));
+  return sendJson(c, 200, await operator.sync(name));
 }
 
 function refuseToken(c: Context<ServerEnv>): Response {

@@ -134,7 +134,10 @@ export class FakeMirror implements Mirror, Provenances, Operator {
     return this.ready;
   }
 
-  sync(): Promise<SyncReport> {
+  async sync(name: string): Promise<SyncReport> {
+    if (!this.upstreams.some((upstream) => upstream.name === name)) {
+      throw new Fault('not-found', `There is no upstream ${name}.`, '');
+    }
     this.asked.sync += 1;
     return this.syncing();
   }
