@@ -54,7 +54,8 @@ const server = z
       1,
       hour,
       {
-        description: 'How long requests under way may take when the server is told to stop.',
+        description:
+          'How long stopping may take: requests under way finish, and what was fetched is recorded. Keep it below what the platform allows.',
         default: '30s',
         example: '10s',
       },
