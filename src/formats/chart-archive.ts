@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-import { FAILSAFE_SCHEMA, load, Type } from 'js-yaml';
+import { load } from 'js-yaml';
 
 import { Fault, type FaultCode } from '../chart/fault.ts';
 import { isChartName } from '../chart/names.ts';
@@ -8,6 +8,7 @@ import { isChartVersion } from '../chart/version.ts';
 import { TooManyBytes } from '../lib/bytes.ts';
 import { BadGzip, gunzip, type Unzipped } from '../lib/gunzip.ts';
 import { chartMetadata } from './chart-metadata.ts';
+import { writtenText } from './safe-yaml.ts';
 import { BadTar, readTar, type TarContents, type TarEntry, TooManyEntries } from './tar.ts';
 
 /** How much of an archive is looked at before it is refused. */
@@ -155,13 +156,6 @@ function pathInChart({ path }: TarEntry): string {
   return inside;
 }
 
-const nothing = new Type('tag:yaml.org,2002:null', {
-  kind: 'scalar',
-  resolve: (text: string | null) => text === null || /^(?:~|null|Null|NULL|)$/.test(text),
-  construct: () => null,
-});
-const merge = new Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (text: string | null) => text === '<<' });
-const writtenText = FAILSAFE_SCHEMA.extend({ implicit: [nothing, merge] });
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 function parseChartFile(bytes: Buffer, limits: ArchiveLimits): Readonly<Record<string, unknown>> {

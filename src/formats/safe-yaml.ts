@@ -11,10 +11,11 @@ const nothing = new Type('tag:yaml.org,2002:null', {
 const merge = new Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (text: string | null) => text === '<<' });
 
 /**
- * Scalars stay the text that was written (`version: 1.10`, dates, `0x1f`); only null and merge keys mean something.
- * js-yaml refuses duplicate keys, nesting beyond 100 levels and merge bombs by itself.
+ * How YAML of others is read: scalars stay the text that was written (`version: 1.10`, dates, `0x1f`); only null and
+ * merge keys mean something. js-yaml refuses nesting beyond 100 levels and merge bombs by itself, and duplicate keys
+ * unless it is told otherwise.
  */
-const writtenText = FAILSAFE_SCHEMA.extend({ implicit: [nothing, merge] });
+export const writtenText = FAILSAFE_SCHEMA.extend({ implicit: [nothing, merge] });
 
 /** Of keys and values in a mapping, or of items in a list: beyond it js-yaml takes seconds and gigabytes. */
 const maxChildren = 200_000;
