@@ -66,7 +66,15 @@ interface CommonUpstreamConfig {
   readonly name: string;
   /** 0: by hand only. */
   readonly intervalMs: number;
+  /** Never contacted; what is held goes on being offered. */
+  readonly retired: boolean;
   readonly mirror: MirrorPolicy;
+  /** Other bytes under a name and version that we hold: left alone until an operator accepts them, or taken. */
+  readonly rewritten: 'refuse' | 'accept';
+  /** Versions that upstream no longer lists: offered still, or not. */
+  readonly withdrawn: 'keep' | 'drop';
+  /** With `drop`: the share of its versions, 0 to 1, that a listing may lose before it waits for an operator. */
+  readonly maxShrink: number;
   /** Attempts at one listing or chart before it waits for its next turn. */
   readonly retries: number;
   readonly concurrency: number;
@@ -78,6 +86,8 @@ interface RemoteUpstreamConfig extends CommonUpstreamConfig {
   /** Registries are spoken to without TLS: this one, or those that an index names with `oci://`. */
   readonly plainHTTP: boolean;
   readonly timeoutMs: number;
+  /** How many may begin in a second. */
+  readonly requestsPerSecond: number;
 }
 
 export interface UpstreamAuth {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { optionNotes, type OptionNotes } from './options.ts';
 import { closest } from './suggest.ts';
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { formatDuration, formatSize, parseDuration, parsePercentage, parseSize } from './units.ts';
 
 /** An address to listen on; port 0 is any free one. */
 export interface ListenAddress {
@@ -104,6 +104,22 @@ export function size(maxBytes: number, notes: LeafNotes) {
     {
       allowed: `a size up to ${formatSize(maxBytes)}: a whole number with KiB, MiB or GiB, or plain bytes, such as 64MiB`,
       json: { type: ['string', 'integer'], pattern: '^[0-9]+(KiB|MiB|GiB)?$' },
+      ...notes,
+    },
+  );
+}
+
+/** A share from 0% to 100%, as a fraction. */
+export function percentage(notes: LeafNotes) {
+  const advise = (written: unknown): string | undefined =>
+    typeof written === 'number' && parsePercentage(`${written}%`) !== undefined
+      ? `did you mean "${written}%"? `
+      : undefined;
+  return leaf<number>(
+    { read: parsePercentage, advise },
+    {
+      allowed: 'a whole percentage from 0% to 100%, such as 50%',
+      json: { type: 'string', pattern: '^([0-9]{1,2}|100)%$' },
       ...notes,
     },
   );

@@ -24,11 +24,16 @@ export function resolveConfig(file: string, written: FileOptions, options: Optio
 
 type Always =
   | 'interval'
+  | 'retired'
   | 'mirror'
+  | 'rewritten'
+  | 'withdrawn'
+  | 'maxShrink'
   | 'plainHTTP'
   | 'timeout'
   | 'retries'
   | 'concurrency'
+  | 'requestsPerSecond'
   | 'maxIndexBytes'
   | 'maxArchiveBytes';
 
@@ -73,14 +78,16 @@ function resolveStore(written: FileOptions['store'], folder: string): StoreConfi
 function resolveUpstream(name: string, url: string, written: Completed, folder: string): UpstreamConfig {
   const place = readPlace(url, written.type);
   if ('option' in place) throw new Error(place.message);
-  const { interval, mirror, retries, concurrency, maxArchiveBytes } = written;
-  const common = { name, intervalMs: interval, mirror, retries, concurrency, maxArchiveBytes };
+  const { interval: intervalMs, retired, mirror, rewritten, withdrawn, maxShrink } = written;
+  const { retries, concurrency, maxArchiveBytes } = written;
+  const remembering = { intervalMs, retired, mirror, rewritten, withdrawn, maxShrink };
+  const common = { name, ...remembering, retries, concurrency, maxArchiveBytes };
   if (place.type === 'folder') {
     const path = resolve(folder, place.url);
     return { ...common, type: place.type, url: pathToFileURL(path).href, path, charts: written.charts ?? ['*'] };
   }
-  const { auth, plainHTTP, timeout: timeoutMs, maxIndexBytes } = written;
-  const remote = { ...common, url: place.url, auth, plainHTTP, timeoutMs };
+  const { auth, plainHTTP, timeout: timeoutMs, requestsPerSecond, maxIndexBytes } = written;
+  const remote = { ...common, url: place.url, auth, plainHTTP, timeoutMs, requestsPerSecond };
   if (place.type === 'registry') return { ...remote, type: place.type, charts: written.charts ?? [] };
   return { ...remote, type: place.type, charts: written.charts ?? ['*'], maxIndexBytes };
 }

@@ -11,6 +11,7 @@ export function reportRules(tree: OptionTree): void {
   if (!Array.isArray(upstreams)) return;
   checkNames(tree, upstreams.length);
   for (const index of upstreams.keys()) checkUpstream(tree, index);
+  checkShrink(tree, upstreams.length);
 }
 
 function checkServer(tree: OptionTree): void {
@@ -90,13 +91,29 @@ function checkCharts(tree: OptionTree, index: number, type: UpstreamType): void 
 const unfit: Readonly<Record<UpstreamType, readonly string[]>> = {
   'chart-repository': [],
   registry: ['maxIndexBytes'],
-  folder: ['auth', 'plainHTTP', 'timeout', 'retries', 'maxIndexBytes'],
+  folder: ['auth', 'plainHTTP', 'timeout', 'retries', 'requestsPerSecond', 'maxIndexBytes'],
 };
 
 function checkFitting(tree: OptionTree, index: number, type: UpstreamType): void {
   for (const option of unfit[type]) {
     if (tree.at('upstreams', index, option) === undefined) continue;
     tree.report(['upstreams', index, option], `a ${type} has no use for this option; leave it out`);
+  }
+}
+
+/** What is kept cannot shrink, so a guard against that is probably meant for something else. */
+function checkShrink(tree: OptionTree, count: number): void {
+  const upstreams = Array.from({ length: count }, (_, index) => ['upstreams', index]);
+  const keeping = upstreams.filter(
+    (path) => (tree.at(...path, 'withdrawn') ?? tree.at('defaults', 'withdrawn')) !== 'drop',
+  );
+  const idle = keeping.length === count ? [['defaults'], ...keeping] : keeping;
+  for (const path of idle) {
+    if (tree.at(...path, 'maxShrink') === undefined) continue;
+    tree.warn(
+      [...path, 'maxShrink'],
+      'it does nothing where withdrawn versions are kept; write withdrawn: drop, or leave it out',
+    );
   }
 }
 

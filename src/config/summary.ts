@@ -53,14 +53,19 @@ function describeStore(store: StoreConfig): string {
 }
 
 function summarizeUpstream(upstream: UpstreamConfig): UpstreamSummary {
-  const { name, type, url, intervalMs, mirror, charts } = upstream;
+  const { name, type, url, mirror, charts } = upstream;
   return {
     name,
     type,
     url: publicUrl(url),
-    interval: intervalMs === 0 ? 'by hand' : formatDuration(intervalMs),
+    interval: describeSchedule(upstream),
     mirror: typeof mirror === 'string' ? mirror : `newest ${mirror.newest}`,
     charts: charts.length === 0 ? 'the url itself, or what is asked for' : charts.join(', '),
     auth: type !== 'folder' && upstream.auth ? 'user name and password' : 'none',
   };
+}
+
+function describeSchedule({ retired, intervalMs }: UpstreamConfig): string {
+  if (retired) return 'retired';
+  return intervalMs === 0 ? 'by hand' : formatDuration(intervalMs);
 }

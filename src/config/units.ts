@@ -15,6 +15,12 @@ export function parseSize(written: unknown): number | undefined {
   return scaled(parts, sizeUnits);
 }
 
+/** A share as people write it (`0%` to `100%`, whole) as a fraction, 0 to 1; undefined for anything else. */
+export function parsePercentage(written: unknown): number | undefined {
+  const digits = typeof written === 'string' ? /^(\d{1,2}|100)%$/.exec(written)?.[1] : undefined;
+  return digits === undefined ? undefined : Number(digits) / 100;
+}
+
 function scaled(parts: RegExpExecArray | null, units: Readonly<Record<string, number>>): number | undefined {
   if (!parts) return undefined;
   const value = Number(parts[1]) * (units[parts[2] ?? ''] ?? Number.NaN);

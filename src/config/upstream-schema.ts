@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { choice, duration, flag, leaf, secret, size, text, whole } from './leaf.ts';
+import { choice, duration, flag, leaf, percentage, secret, size, text, whole } from './leaf.ts';
 import { optionNotes } from './options.ts';
 import { upstreamTypes } from './upstream-url.ts';
 
@@ -92,8 +92,32 @@ const upstreamOptions = {
     },
     true,
   ).optional(),
+  retired: flag({
+    description:
+      'Never contact this upstream again; everything held goes on being offered. For one that is gone or no longer wanted.',
+    default: false,
+    example: true,
+  }).optional(),
   charts: patterns.optional(),
   mirror: mirror.optional(),
+  rewritten: choice(['refuse', 'accept'], {
+    description:
+      'What becomes of other bytes under a name and version that we hold: refuse serves the first ones until an operator accepts the new, accept takes the new at once. Accept only where versions are built anew on purpose.',
+    default: 'refuse',
+    example: 'accept',
+  }).optional(),
+  withdrawn: choice(['keep', 'drop'], {
+    description:
+      'What becomes of versions that the upstream no longer lists: keep goes on offering them, drop offers them no more. Drop where what is deleted there must disappear here.',
+    default: 'keep',
+    example: 'drop',
+  }).optional(),
+  maxShrink: percentage({
+    description:
+      'With withdrawn: drop, the share of its versions that a listing may lose; one that loses more is refused until an operator accepts it. Lower it to be asked sooner, 100% is never to be asked.',
+    default: '50%',
+    example: '20%',
+  }).optional(),
   auth: auth.optional(),
   plainHTTP: flag({
     description:
@@ -116,6 +140,12 @@ const upstreamOptions = {
     description: 'How many requests run at once. Lower it for an upstream that limits its clients.',
     default: 4,
     example: 8,
+  }).optional(),
+  requestsPerSecond: whole(1, 1000, {
+    description:
+      'How many requests may begin in a second, for syncs and archives together. Lower it for an upstream that answers 429.',
+    default: 20,
+    example: 5,
   }).optional(),
   maxIndexBytes: size(256 * 1024 ** 2, {
     description: 'The largest listing that is read. Raise it for an index of tens of thousands of versions.',

@@ -69,8 +69,13 @@ export const brokenValues: readonly Broken[] = [
   },
   {
     wrong: 'an interval that is too short',
-    text: `defaults:\n  interval: 5s\n${good}`,
-    expected: [[2, 13, 'defaults.interval', 'found "5s"; expected a duration from 10s to 24h, or 0']],
+    text: `defaults:\n  interval: 9s\n${good}`,
+    expected: [[2, 13, 'defaults.interval', 'found "9s"; expected a duration from 10s to 24h, or 0']],
+  },
+  {
+    wrong: 'an interval that is too long',
+    text: upstream('name: a', 'url: ./charts', 'interval: 25h'),
+    expected: [[4, 15, 'upstreams[0].interval', 'found "25h"; expected a duration from 10s to 24h, or 0']],
   },
   {
     wrong: 'an interval with a space',
@@ -118,6 +123,51 @@ export const brokenValues: readonly Broken[] = [
     expected: [[4, 13, 'upstreams[0].mirror', 'found a list; expected all, requested or { newest: N }']],
   },
   {
+    wrong: 'an upstream retired in words',
+    text: upstream('name: a', 'url: ./charts', 'retired: "true"'),
+    expected: [[4, 14, 'upstreams[0].retired', 'found "true"; expected true or false']],
+  },
+  {
+    wrong: 'rewritten versions that are neither refused nor accepted',
+    text: upstream('name: a', 'url: ./charts', 'rewritten: refused'),
+    expected: [[4, 16, 'upstreams[0].rewritten', 'found "refused"; did you mean "refuse"? expected refuse or accept']],
+  },
+  {
+    wrong: 'withdrawn versions that are neither kept nor dropped',
+    text: `defaults: { withdrawn: delete }\n${good}`,
+    expected: [[1, 24, 'defaults.withdrawn', 'found "delete"; expected keep or drop']],
+  },
+  {
+    wrong: 'a share without its sign',
+    text: upstream('name: a', 'url: ./charts', 'withdrawn: drop', 'maxShrink: 50'),
+    expected: [
+      [5, 16, 'upstreams[0].maxShrink', 'found the number 50; did you mean "50%"? expected a whole percentage'],
+    ],
+  },
+  {
+    wrong: 'a share that is more than everything',
+    text: `defaults:\n  withdrawn: drop\n  maxShrink: 101%\n${good}`,
+    expected: [[3, 14, 'defaults.maxShrink', 'found "101%"; expected a whole percentage from 0% to 100%, such as 50%']],
+  },
+  {
+    wrong: 'a share as a fraction, in defaults and again',
+    text: `defaults: { maxShrink: 0.5 }\n${upstream('name: a', 'url: ./charts', 'maxShrink: .5%')}`,
+    expected: [
+      [1, 24, 'defaults.maxShrink', 'found the number 0.5; expected a whole percentage'],
+      [5, 16, 'upstreams[0].maxShrink', 'found ".5%"; expected a whole percentage'],
+    ],
+  },
+  {
+    wrong: 'no requests at all',
+    text: upstream('name: a', 'url: https://a.corp', 'requestsPerSecond: 0'),
+    expected: [[4, 24, 'upstreams[0].requestsPerSecond', 'found the number 0; expected a whole number from 1 to 1000']],
+  },
+  {
+    wrong: 'more requests than there may be',
+    text: `defaults: { requestsPerSecond: 1001 }\n${good}`,
+    expected: [[1, 32, 'defaults.requestsPerSecond', 'found the number 1001; expected a whole number from 1 to 1000']],
+  },
+  {
     wrong: 'charts as a text',
     text: upstream('name: a', 'url: ./charts', 'charts: nginx'),
     expected: [[4, 13, 'upstreams[0].charts', 'found "nginx"; expected a list of chart names']],
@@ -146,10 +196,11 @@ export const brokenValues: readonly Broken[] = [
   },
   {
     wrong: 'options of the network for a folder',
-    text: upstream('name: a', 'url: ./charts', 'timeout: 5s', 'plainHTTP: true'),
+    text: upstream('name: a', 'url: ./charts', 'timeout: 5s', 'plainHTTP: true', 'requestsPerSecond: 5'),
     expected: [
       [4, 14, 'upstreams[0].timeout', 'a folder has no use for this option'],
       [5, 16, 'upstreams[0].plainHTTP', 'a folder has no use for this option'],
+      [6, 24, 'upstreams[0].requestsPerSecond', 'a folder has no use for this option'],
     ],
   },
   {

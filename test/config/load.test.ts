@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { loadConfig } from '../../src/config/load.ts';
+import { type Loaded, loadConfig } from '../../src/config/load.ts';
 import { describeProblem } from '../../src/config/problem.ts';
 import { configOf, loadText, problemsOf, writeConfig } from './support.ts';
 
@@ -29,13 +29,18 @@ describe('a configuration of three lines', () => {
           type: 'chart-repository',
           url: 'https://stefanprodan.github.io/podinfo',
           intervalMs: 120_000,
+          retired: false,
           charts: ['*'],
           mirror: 'all',
+          rewritten: 'refuse',
+          withdrawn: 'keep',
+          maxShrink: 0.5,
           auth: undefined,
           plainHTTP: false,
           timeoutMs: 60_000,
           retries: 5,
           concurrency: 4,
+          requestsPerSecond: 20,
           maxIndexBytes: 64 * mebibyte,
           maxArchiveBytes: 64 * mebibyte,
         },
@@ -80,6 +85,45 @@ upstreams:
     { intervalMs: 0, mirror: 'requested', concurrency: 2, charts: ['nginx'] },
   ]);
   expect(config.upstreams[2]).not.toHaveProperty('auth');
+});
+
+test('what is remembered of an upstream can be said of each, and of all', async () => {
+  const config = configOf(
+    await loadText(
+      `
+defaults: { retired: true, withdrawn: drop, rewritten: accept, maxShrink: 0%, requestsPerSecond: 1 }
+upstreams:
+  - { name: a, url: "https://a.corp/charts" }
+  - { name: b, url: oci://b.corp, retired: false, withdrawn: keep, rewritten: refuse, requestsPerSecond: 1000 }
+  - { name: c, url: ./charts, maxShrink: "\${SHRINK}", retired: "\${RETIRED}" }
+`,
+      { SHRINK: '100%', RETIRED: 'false' },
+    ),
+  );
+  expect(config.upstreams).toMatchObject([
+    { retired: true, withdrawn: 'drop', rewritten: 'accept', maxShrink: 0, requestsPerSecond: 1 },
+    { retired: false, withdrawn: 'keep', rewritten: 'refuse', maxShrink: 0, requestsPerSecond: 1000 },
+    { retired: false, withdrawn: 'drop', rewritten: 'accept', maxShrink: 1 },
+  ]);
+  expect(config.upstreams[2]).not.toHaveProperty('requestsPerSecond');
+});
+
+describe('an interval', () => {
+  const withInterval = (written: string): Promise<Loaded> =>
+    loadText(`upstreams: [{ name: a, url: ./a, interval: ${written} }]`);
+
+  test.each([
+    ['0', 0],
+    ['10s', 10_000],
+    ['24h', 86_400_000],
+  ])('may be %s', async (written, ms) => {
+    expect(configOf(await withInterval(written)).upstreams[0]).toMatchObject({ intervalMs: ms });
+  });
+
+  test.each(['1ms', '9s', '9999ms', '86401s', '25h'])('may not be %s', async (written) => {
+    const problems = problemsOf(await withInterval(written));
+    expect(problems.map(({ option }) => option)).toEqual(['upstreams[0].interval']);
+  });
 });
 
 test('a registry without charts has none, rather than a pattern', async () => {
@@ -205,50 +249,6 @@ test('anchors and aliases repeat what was said', async () => {
     ['nginx', '!b-*'],
     ['nginx', '!b-*'],
   ]);
-});
-
-describe('warns', () => {
-  const warningsOf = async (text: string): Promise<readonly string[]> => {
-    const loaded = await loadText(text);
-    configOf(loaded);
-    return 'warnings' in loaded ? loaded.warnings.map(({ option, message }) => `${option}: ${message}`) : [];
-  };
-  const auth = 'auth: { username: u, password: p }';
-
-  test.each([
-    [
-      'a chart repository',
-      `upstreams: [{ name: a, url: "http://a.corp/x", ${auth} }]`,
-      'upstreams[0].url: the credentials are sent to a.corp without TLS',
-    ],
-    [
-      'a registry',
-      `upstreams: [{ name: a, url: "oci://a.corp:5000", plainHTTP: true, ${auth} }]`,
-      'upstreams[0].url: the credentials are sent to a.corp:5000 without TLS',
-    ],
-    [
-      'a bucket',
-      'store: { s3: { endpoint: "http://s3.corp", bucket: abc, accessKeyId: a, secretAccessKey: b } }\nupstreams: [{ name: a, url: ./a }]',
-      'store.s3.endpoint: the credentials are sent to s3.corp without TLS',
-    ],
-  ])('of credentials that others can read on their way to %s', async (_where, text, warning) => {
-    expect(await warningsOf(text)).toEqual([expect.stringContaining(warning)]);
-  });
-
-  test('of a variable without braces and of a host that may be a folder', async () => {
-    const text = 'server: { adminToken: $TOKEN }\nupstreams: [{ name: a, url: charts/stable }]';
-    expect(await warningsOf(text)).toEqual([
-      'server.adminToken: taken as it is; a variable is written "${NAME}"',
-      expect.stringContaining('upstreams[0].url: taken as the registry oci://charts/stable'),
-    ]);
-  });
-
-  test.each([
-    `upstreams: [{ name: a, url: "https://a.corp/x", ${auth} }]`,
-    `upstreams: [{ name: a, url: "http://127.0.0.1:8080/x", ${auth} }]`,
-    `upstreams: [{ name: a, url: "oci://localhost:5000", plainHTTP: true, ${auth} }]`,
-    'upstreams: [{ name: a, url: "http://a.corp/x" }]',
-  ])('not of %s', async (text) => expect(await warningsOf(text)).toEqual([]));
 });
 
 describe('a file that cannot be read', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/config/units.ts';
+import { formatDuration, formatSize, parseDuration, parsePercentage, parseSize } from '../../src/config/units.ts';
 
 describe('a duration', () => {
   test.each([
@@ -78,4 +78,33 @@ describe('a size', () => {
   test('is read back as it was written out', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 10 ** 12 }), (bytes) => parseSize(formatSize(bytes)) === bytes));
   });
+});
+
+describe('a percentage', () => {
+  test.each([
+    ['0%', 0],
+    ['7%', 0.07],
+    ['50%', 0.5],
+    ['100%', 1],
+  ])('%j is the fraction %d', (written, fraction) => expect(parsePercentage(written)).toBe(fraction));
+
+  test.each([
+    '',
+    '%',
+    '50',
+    50,
+    0.5,
+    '50 %',
+    '-1%',
+    '101%',
+    '1000%',
+    '12.5%',
+    '1e1%',
+    ' 5%',
+    '5%\n',
+    '٣%',
+    null,
+    true,
+    [],
+  ])('%j is none', (written) => expect(parsePercentage(written)).toBeUndefined());
 });
