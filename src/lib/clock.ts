@@ -28,3 +28,9 @@ export const systemClock: Clock = {
 export function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
+
+/** Keeps the process alive until what it answers with is called: sleeping does not. */
+export function keepAlive(): () => void {
+  const timer = setInterval(() => undefined, 60_000);
+  return () => clearInterval(timer);
+}

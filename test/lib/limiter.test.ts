@@ -71,3 +71,18 @@ it('has all of its places again when everything is done', async () => {
   for (const name of ['a', 'b', 'c']) end(name);
   await Promise.all(all);
 });
+
+it('leaves reserved places to urgent work, also when patient work waits', async () => {
+  const { begun, start, end, settle } = workshop(new Limiter(3, 1));
+  const all = [...['a', 'b', 'c', 'd'].map((name) => start(name)), start('u', true)];
+  await settle();
+  expect(begun).toEqual(['a', 'b', 'u']);
+  end('u');
+  await settle();
+  expect(begun).toEqual(['a', 'b', 'u']);
+  end('a');
+  await settle();
+  expect(begun).toEqual(['a', 'b', 'u', 'c']);
+  for (const name of ['b', 'c', 'd']) end(name);
+  await Promise.all(all);
+});
