@@ -1,91 +1,59 @@
+import { TableBuilder } from './table-builder.ts';
+
 /**
  * Lines of tab-separated text, grouped by their first column, in memory that threads share: passing one to a worker
- * copies nothing, and a hundred thousand lines are no objects at all until one is asked for.
+ * copies nothing, and a hundred thousand lines are no objects at all until one is asked for. A table that was made of
+ * another one shares the text they have in common.
  */
 export interface SharedTable {
-  /** UTF-8. Every line ends in a line feed; neither tabs nor line feeds stand inside a column. */
-  readonly text: SharedArrayBuffer;
-  /** `Uint32Array`: where each line starts, and behind the last line its end. */
-  readonly starts: SharedArrayBuffer;
+  /** UTF-8, never written again. Lines stand here in any order, and what stands between them is no part of the table. */
+  readonly texts: readonly SharedArrayBuffer[];
+  /** `Uint32Array`, three numbers for each line: in which text, where it starts, and where it ends. */
+  readonly lines: SharedArrayBuffer;
   /** `Uint32Array`: the first line of each group, and behind the last group the number of lines. */
   readonly groups: SharedArrayBuffer;
 }
 
+/** Where a line is: in which text, its first byte, and the one behind its last. */
+export type Span = readonly [text: SharedArrayBuffer, start: number, end: number];
+
 const tab = 0x09;
 const lineFeed = 0x0a;
+const endOfLine = Buffer.of(lineFeed);
 /** In groups up to this size every line is looked at. */
 const searchedLines = 32;
 
 /** A table of the given pieces of text, each of whole lines with their line feeds. Lines of one group must be adjacent. */
-export function tableOf(pieces: readonly (string | Uint8Array)[]): SharedTable {
-  const total = pieces.reduce((size, piece) => size + Buffer.byteLength(piece), 0);
-  const shared = new SharedArrayBuffer(total, { maxByteLength: total });
-  const bytes = Buffer.from(shared);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === 'string') at += bytes.write(piece, at);
-    else {
-      bytes.set(piece, at);
-      at += piece.byteLength;
-    }
-  }
-  return scan(shared);
+export function tableOf(pieces: Iterable<string | Uint8Array>): SharedTable {
+  const builder = new TableBuilder();
+  for (const piece of pieces) builder.add(piece);
+  return builder.finish();
 }
 
-/** Finds the lines and groups. */
-function scan(shared: SharedArrayBuffer): SharedTable {
-  const bytes = Buffer.from(shared);
-  const starts: number[] = [];
-  const groups: number[] = [];
-  let previous: Buffer | undefined;
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(lineFeed, start);
-    if (end < 0) throw new Error('a table must end in a line feed');
-    const group = bytes.subarray(start, bytes.indexOf(tab, start));
-    if (!previous?.equals(group)) groups.push(starts.length);
-    previous = group;
-    starts.push(start);
-    start = end + 1;
-  }
-  return {
-    text: shared,
-    starts: sharedNumbers(starts, bytes.length),
-    groups: sharedNumbers(groups, starts.length),
-  };
-}
-
-function sharedNumbers(numbers: readonly number[], last: number): SharedArrayBuffer {
-  const shared = new SharedArrayBuffer((numbers.length + 1) * 4);
-  const view = new Uint32Array(shared);
-  view.set(numbers);
-  view[numbers.length] = last;
-  return shared;
+/** How many lines a table has. */
+export function sizeOf({ lines }: SharedTable): number {
+  return lines.byteLength / (3 * Uint32Array.BYTES_PER_ELEMENT);
 }
 
 /** Reads a shared table. Cheap to make: the names of the groups are decoded once, when first needed. */
 export class TableReader {
   readonly table: SharedTable;
-  readonly #bytes: Buffer;
-  readonly #starts: Uint32Array;
+  readonly #texts: readonly Buffer[];
+  readonly #lines: Uint32Array;
   readonly #groups: Uint32Array;
   readonly #items = new Map<string, ReadonlyMap<string, number>>();
   #ranges: Map<string, number> | undefined;
 
   constructor(table: SharedTable) {
     this.table = table;
-    this.#bytes = Buffer.from(table.text);
-    this.#starts = new Uint32Array(table.starts);
-    this.#groups = new Uint32Array(table.groups);
+    this.#texts = table.texts.map((text) => Buffer.from(text, 0, text.byteLength));
+    this.#lines = new Uint32Array(table.lines, 0, 3 * sizeOf(table));
+    this.#groups = new Uint32Array(table.groups, 0, table.groups.byteLength / Uint32Array.BYTES_PER_ELEMENT);
   }
 
   /** How many lines there are. */
   get size(): number {
-    return this.#starts.length - 1;
-  }
-
-  /** The whole text, shared, not copied. */
-  get bytes(): Buffer {
-    return this.#bytes;
+    return sizeOf(this.table);
   }
 
   /** The names of the groups, in the order of the lines. */
@@ -106,12 +74,35 @@ export class TableReader {
 
   /** The bytes of a line without its line feed, shared, not copied. */
   line(at: number): Buffer {
-    return this.#bytes.subarray(this.#starts[at] ?? 0, (this.#starts[at + 1] ?? 1) - 1);
+    return this.#textOf(at).subarray(this.#startOf(at), this.#endOf(at));
   }
 
-  /** The bytes of adjacent lines with their line feeds, shared, not copied. */
-  slice(first: number, end: number): Buffer {
-    return this.#bytes.subarray(this.#starts[first] ?? 0, this.#starts[end] ?? this.#bytes.length);
+  /** Where a line is. */
+  span(at: number): Span {
+    const text = this.table.texts[this.#lines[3 * at] ?? 0];
+    if (!text) throw new RangeError(`there is no line ${at}`);
+    return [text, this.#startOf(at), this.#endOf(at)];
+  }
+
+  /**
+   * The lines from `first` to before `end` with their line feeds, as text that is shared, not copied: in as few pieces
+   * as they stand in.
+   */
+  *text(first = 0, end = this.size): IterableIterator<Buffer> {
+    for (let at = first; at < end;) {
+      const text = this.#textOf(at);
+      const start = this.#startOf(at);
+      let stop = start;
+      for (; at < end && this.#textOf(at) === text && this.#startOf(at) === stop && !this.#isCut(at); at += 1) {
+        stop = this.#endOf(at) + 1;
+      }
+      if (stop > start) yield text.subarray(start, stop);
+      else {
+        yield this.line(at);
+        yield endOfLine;
+        at += 1;
+      }
+    }
   }
 
   /** The adjacent lines of a group whose second column is `item`. */
@@ -133,8 +124,9 @@ export class TableReader {
     if (known) return known;
     const items = new Map<string, number>();
     for (let at = first; at < end; at += 1) {
-      const start = this.#bytes.indexOf(tab, this.#starts[at] ?? 0) + 1;
-      const item = this.#bytes.toString('utf8', start, this.#bytes.indexOf(tab, start));
+      const text = this.#textOf(at);
+      const start = text.indexOf(tab, this.#startOf(at)) + 1;
+      const item = text.toString('utf8', start, text.indexOf(tab, start));
       if (!items.has(item)) items.set(item, at);
     }
     this.#items.set(group, items);
@@ -142,19 +134,37 @@ export class TableReader {
   }
 
   #startsWith(at: number, key: Buffer): boolean {
-    const start = this.#starts[at] ?? 0;
-    return this.#bytes.compare(key, 0, key.length, start, Math.min(start + key.length, this.#bytes.length)) === 0;
+    const start = this.#startOf(at);
+    return this.#textOf(at).compare(key, 0, key.length, start, Math.min(start + key.length, this.#endOf(at))) === 0;
   }
 
   #index(): Map<string, number> {
     if (this.#ranges) return this.#ranges;
     const ranges = new Map<string, number>();
     for (let at = 0; at < this.groupCount; at += 1) {
-      const start = this.#starts[this.#groups[at] ?? 0] ?? 0;
-      ranges.set(this.#bytes.toString('utf8', start, this.#bytes.indexOf(tab, start)), at);
+      const first = this.#groups[at] ?? 0;
+      const start = this.#startOf(first);
+      ranges.set(this.#textOf(first).toString('utf8', start, this.#textOf(first).indexOf(tab, start)), at);
     }
     this.#ranges = ranges;
     return ranges;
+  }
+
+  #textOf(at: number): Buffer {
+    return this.#texts[this.#lines[3 * at] ?? 0] ?? endOfLine;
+  }
+
+  #startOf(at: number): number {
+    return this.#lines[3 * at + 1] ?? 0;
+  }
+
+  #endOf(at: number): number {
+    return this.#lines[3 * at + 2] ?? 0;
+  }
+
+  /** Whether the line is only the beginning of the one that stands there. */
+  #isCut(at: number): boolean {
+    return this.#textOf(at)[this.#endOf(at)] !== lineFeed;
   }
 }
 
