@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import { readAll } from './bytes.ts';
 import { asS3Failure, S3Failure } from './s3-failure.ts';
-import { unquoted } from './s3-listing.ts';
+import { timeOf, unquoted } from './s3-listing.ts';
 import { truncation } from './s3-transport.ts';
 
 /** What is known of an object without its body. */
@@ -26,10 +26,11 @@ export function isConflict({ status, code }: S3Failure): boolean {
   return status === 412 || status === 409 || code === 'NoSuchKey';
 }
 
-/** Undefined for the failure that says there is no such object; every other is thrown on. */
+const absences: ReadonlySet<string> = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
+
+/** Undefined for the failure that says there is no such object or upload; every other is thrown on. */
 export function absence(error: unknown): undefined {
-  const { code } = asS3Failure(error);
-  if (code !== 'NoSuchKey' && code !== 'NotFound') throw error;
+  if (!absences.has(asS3Failure(error).code)) throw error;
 }
 
 /** What the headers of an answer say of the object. Throws when they do not say its size. */
@@ -38,7 +39,7 @@ export function infoOf(headers: IncomingHttpHeaders): S3Info {
   return {
     size: total === undefined ? lengthOf(headers) : Number(total),
     etag: unquoted(headers.etag ?? ''),
-    modifiedMs: Date.parse(headers['last-modified'] ?? '') || 0,
+    modifiedMs: timeOf(headers['last-modified']),
   };
 }
 

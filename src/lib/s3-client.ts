@@ -16,9 +16,17 @@ import {
   type S3Info,
 } from './s3-answers.ts';
 import { attempting } from './s3-attempts.ts';
-import { environmentIdentity, staticIdentity, type IdentitySource } from './s3-credentials.ts';
+import { identityOf, providerOf, type IdentitySource } from './s3-credentials.ts';
 import { asS3Failure, S3Failure } from './s3-failure.ts';
-import { readListPage, unquoted, type S3Listed, type S3Page } from './s3-listing.ts';
+import {
+  readListPage,
+  readUploadsPage,
+  unquoted,
+  type S3Listed,
+  type S3Page,
+  type S3Upload,
+  type S3UploadsPage,
+} from './s3-listing.ts';
 import { bodyOf, S3Transport } from './s3-transport.ts';
 import type { Secret } from './secret.ts';
 
@@ -144,6 +152,24 @@ export class S3Client {
     } while (token);
   }
 
+  /** Every upload in parts that was begun and not ended; keys without the prefix of the options. */
+  async *uploads(): AsyncIterable<S3Upload> {
+    const start = this.#options.prefix.length;
+    let next: S3UploadsPage['next'];
+    do {
+      const page = await this.#explained(() => this.#attempts(() => this.#uploadsPage(next)));
+      for (const upload of page.uploads) yield { ...upload, key: upload.key.slice(start) };
+      next = page.next;
+    } while (next);
+  }
+
+  /** Gives up an upload in parts and what arrived of it. False when there is none (any more). */
+  async abortUpload({ key, id }: S3Upload): Promise<boolean> {
+    const query = `uploadId=${encodeURIComponent(id)}`;
+    const ask: Ask = { method: 'DELETE', key, query, expected: [200, 204] };
+    return (await this.#orAbsent(() => this.#settled(ask))) !== undefined;
+  }
+
   /** Closes every connection. */
   close(): void {
     this.#transport.close();
@@ -185,14 +211,20 @@ export class S3Client {
   }
 
   async #page(prefix: string, token: string | undefined): Promise<S3Page> {
+    const more = token ? { 'continuation-token': token } : {};
+    return readListPage(await this.#listing({ ...more, 'list-type': '2', prefix: this.#options.prefix + prefix }));
+  }
+
+  async #uploadsPage(next: S3UploadsPage['next']): Promise<S3UploadsPage> {
+    const more = next ? { 'key-marker': next.key, 'upload-id-marker': next.id } : {};
+    return readUploadsPage(await this.#listing({ ...more, prefix: this.#options.prefix, uploads: '' }));
+  }
+
+  async #listing(parameters: Readonly<Record<string, string>>): Promise<string> {
+    const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
     // signing wants the names in order
-    const parameters = [
-      ...(token ? [`continuation-token=${encodeURIComponent(token)}`] : []),
-      'list-type=2',
-      `prefix=${encodeURIComponent(this.#options.prefix + prefix)}`,
-    ];
-    const response = await this.#ask({ method: 'GET', query: parameters.join('&'), expected: [200] });
-    return readListPage((await collect(response, maxPageBytes)).toString('utf8'));
+    const response = await this.#ask({ method: 'GET', query: query.sort().join('&'), expected: [200] });
+    return (await collect(response, maxPageBytes)).toString('utf8');
   }
 
   /** The answer with its short body read to the end. */
@@ -251,29 +283,10 @@ export class S3Client {
       useSSL: protocol === 'https:',
       region: this.#options.region,
       pathStyle: this.#options.pathStyle,
-      credentialsProvider: providerOf(this.#identity),
+      credentialsProvider: providerOf(this.#identity) as NonNullable<ClientOptions['credentialsProvider']>,
       transport: this.#transport as unknown as NonNullable<ClientOptions['transport']>,
       transportAgent: this.#transport.agent,
       retryOptions: { disableRetry: true },
     });
   }
-}
-
-function identityOf(options: S3Options, clock: Clock): IdentitySource {
-  const { accessKeyId, secretAccessKey, region } = options;
-  if (accessKeyId !== undefined && secretAccessKey) return staticIdentity(accessKeyId, secretAccessKey);
-  return environmentIdentity(region, clock);
-}
-
-/** What the library asks before every request, which is all it uses of its own class. */
-function providerOf(identity: IdentitySource): NonNullable<ClientOptions['credentialsProvider']> {
-  const getCredentials = async () => {
-    const { accessKeyId, secretAccessKey, sessionToken } = await identity();
-    return {
-      getAccessKey: () => accessKeyId,
-      getSecretKey: () => secretAccessKey,
-      getSessionToken: () => sessionToken,
-    };
-  };
-  return { getCredentials } as unknown as NonNullable<ClientOptions['credentialsProvider']>;
 }

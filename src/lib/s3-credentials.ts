@@ -15,6 +15,33 @@ export interface S3Identity {
 /** Answers with an identity that is good now. Rejects with an `S3Failure` whose code is `Credentials`. */
 export type IdentitySource = () => Promise<S3Identity>;
 
+/** The identity that the options of a bucket name: both keys, or neither for the environment's own. */
+export function identityOf(
+  options: {
+    readonly region: string;
+    readonly accessKeyId?: string | undefined;
+    readonly secretAccessKey?: Secret | undefined;
+  },
+  clock: Clock,
+): IdentitySource {
+  const { accessKeyId, secretAccessKey, region } = options;
+  if (accessKeyId !== undefined && secretAccessKey) return staticIdentity(accessKeyId, secretAccessKey);
+  return environmentIdentity(region, clock);
+}
+
+/** What the S3 library asks before every request, which is all it uses of its own class. */
+export function providerOf(identity: IdentitySource): unknown {
+  const getCredentials = async () => {
+    const { accessKeyId, secretAccessKey, sessionToken } = await identity();
+    return {
+      getAccessKey: () => accessKeyId,
+      getSecretKey: () => secretAccessKey,
+      getSessionToken: () => sessionToken,
+    };
+  };
+  return { getCredentials };
+}
+
 const renewEarlyMs = 5 * 60 * 1000;
 const retryRenewalMs = 30 * 1000;
 

@@ -21,12 +21,12 @@ export interface S3Page {
  */
 export function readListPage(xml: string): S3Page {
   if (!/<ListBucketResult[\s>]/.test(xml)) throw new S3Failure('Unexpected', 'the listing of the bucket is none');
-  const decode = elementOf(xml, 'EncodingType') === 'url' ? decodeForm : (text: string) => text;
+  const decode = decoderOf(xml);
   const objects = [...xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = '']) => ({
     key: decode(elementOf(content, 'Key') ?? ''),
     size: Number(elementOf(content, 'Size') ?? 0),
     etag: unquoted(elementOf(content, 'ETag') ?? ''),
-    modifiedMs: Date.parse(elementOf(content, 'LastModified') ?? '') || 0,
+    modifiedMs: timeOf(elementOf(content, 'LastModified')),
   }));
   const truncated = elementOf(xml, 'IsTruncated') === 'true';
   const next = truncated ? elementOf(xml, 'NextContinuationToken') : undefined;
@@ -34,9 +34,53 @@ export function readListPage(xml: string): S3Page {
   return { objects, next };
 }
 
+/** Milliseconds since the epoch. What has no time must never look old. */
+export function timeOf(text: string | undefined): number {
+  return Date.parse(text ?? '') || Number.MAX_SAFE_INTEGER;
+}
+
+/** An upload in parts that was begun, and neither completed nor given up. */
+export interface S3Upload {
+  readonly key: string;
+  readonly id: string;
+  readonly startedMs: number;
+}
+
+export interface S3UploadsPage {
+  readonly uploads: readonly S3Upload[];
+  /** Where the next page begins, when there is one: the markers of its request. */
+  readonly next: { readonly key: string; readonly id: string } | undefined;
+}
+
+/**
+ * Reads one answer to ListMultipartUploads (Amazon S3 API reference). An upload of which it does not say which it is or
+ * since when is passed over.
+ */
+export function readUploadsPage(xml: string): S3UploadsPage {
+  if (!/<ListMultipartUploadsResult[\s>]/.test(xml))
+    throw new S3Failure('Unexpected', 'the list of uploads in parts is none');
+  const decode = decoderOf(xml);
+  const uploads = [...xml.matchAll(/<Upload>(.*?)<\/Upload>/gs)].map(([, content = '']) => ({
+    key: decode(elementOf(content, 'Key') ?? ''),
+    id: elementOf(content, 'UploadId') ?? '',
+    startedMs: Date.parse(elementOf(content, 'Initiated') ?? ''),
+  }));
+  const truncated = elementOf(xml, 'IsTruncated') === 'true';
+  const key = truncated ? decode(elementOf(xml, 'NextKeyMarker') ?? '') : '';
+  if (truncated && !key) throw new S3Failure('Unexpected', 'the list of uploads in parts breaks off');
+  return {
+    uploads: uploads.filter((upload) => upload.key && upload.id && upload.startedMs > 0),
+    next: truncated ? { key, id: elementOf(xml, 'NextUploadIdMarker') ?? '' } : undefined,
+  };
+}
+
 /** An etag as servers write it, without quotation marks. */
 export function unquoted(etag: string): string {
   return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+function decoderOf(xml: string): (text: string) => string {
+  return elementOf(xml, 'EncodingType') === 'url' ? decodeForm : (text) => text;
 }
 
 function elementOf(xml: string, name: string): string | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { readListPage, unquoted } from '../../src/lib/s3-listing.ts';
+import { readListPage, readUploadsPage, unquoted } from '../../src/lib/s3-listing.ts';
 
 const page = (contents: string, more = '') =>
   `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>${more}${contents}</ListBucketResult>`;
@@ -42,6 +42,38 @@ describe('a page of a bucket listing', () => {
   it('does not expand entities that a document type made up', () => {
     const bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>';
     expect(keysOf(bomb + page(entry('&b;')))).toEqual(['&b;']);
+  });
+});
+
+const uploadsPage = (contents: string) =>
+  `<?xml version="1.0"?><ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket>${contents}</ListMultipartUploadsResult>`;
+const upload = (fields: string) => `<Upload>${fields}<Owner><ID>x</ID></Owner></Upload>`;
+const started = '<Initiated>2026-11-21T03:54:47.000Z</Initiated>';
+
+describe('a page of the uploads in parts', () => {
+  it('has key, id and time as they were written', () => {
+    const text = `${upload(`<Key>a+b &amp; c</Key><UploadId>x/y+=</UploadId>${started}`)}<IsTruncated>false</IsTruncated>`;
+    expect(readUploadsPage(uploadsPage(text))).toEqual({
+      uploads: [{ key: 'a+b & c', id: 'x/y+=', startedMs: Date.parse('2026-11-21T03:54:47Z') }],
+      next: undefined,
+    });
+    const encoded = `<EncodingType>url</EncodingType>${upload(`<Key>a%2Bb</Key><UploadId>1</UploadId>${started}`)}`;
+    expect(readUploadsPage(uploadsPage(encoded)).uploads.map(({ key }) => key)).toEqual(['a+b']);
+  });
+
+  it('passes over an upload that could be any, or of any age', () => {
+    const text = [`<Key>a</Key>${started}`, `<UploadId>1</UploadId>${started}`, '<Key>a</Key><UploadId>1</UploadId>'];
+    const unreadable = '<Key>a</Key><UploadId>1</UploadId><Initiated>yesterday</Initiated>';
+    expect(readUploadsPage(uploadsPage([...text, unreadable].map(upload).join(''))).uploads).toEqual([]);
+  });
+
+  it('names the next page when there is one, and is refused when it should and does not', () => {
+    const next = '<NextKeyMarker>a%2Bb</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>';
+    const truncated = '<IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>';
+    expect(readUploadsPage(uploadsPage(truncated + next)).next).toEqual({ key: 'a+b', id: 'u' });
+    expect(() => readUploadsPage(uploadsPage(truncated))).toThrow('breaks off');
+    expect(() => readUploadsPage('<html></html>')).toThrow('is none');
+    expect(() => readUploadsPage(page(entry('a')))).toThrow('is none');
   });
 });
 
