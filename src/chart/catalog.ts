@@ -1,5 +1,6 @@
 import { columnsOf, tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
 import type { Descriptor, Digest } from './digest.ts';
+import type { FaultCode } from './fault.ts';
 import { compareText, newestFirst, sortable } from './version.ts';
 
 /** Where a claim's bytes are, in words that only the adapter that issued it understands. No tabs, no line feeds. */
@@ -36,12 +37,14 @@ export interface KnownClaim extends Claim {
   readonly since: string;
   /** How many good listings in a row lacked it. */
   readonly missing?: number | undefined;
+  /** Found by name where nothing can be listed: no listing has to have it. */
+  readonly named?: true | undefined;
   /** For a described claim: the source it was listed under, before its description pinned it to a digest. */
   readonly tag?: SourceRef | undefined;
   /** For a described claim: the verbatim manifest and config that we keep. */
   readonly documents?: { readonly manifest: Descriptor; readonly config: Descriptor } | undefined;
   /** Described, and found to be no chart: not offered, and not asked about again. */
-  readonly refused?: string | undefined;
+  readonly refused?: FaultCode | undefined;
 }
 
 /** One chart version with everything claimed of it, in upstream's order: the first speaks until bytes are held. */
@@ -104,7 +107,8 @@ export class Catalog {
     const lines = this.#rows.linesOf(chart);
     if (!lines) return;
     let claims: KnownClaim[] = [];
-    for (const claim of this.#claims(lines)) {
+    for (let at = lines[0]; at < lines[1]; at += 1) {
+      const claim = decodeClaim(this.#rows.line(at));
       const previous = claims[0];
       if (previous && previous.version !== claim.version) {
         yield { chart, version: previous.version, claims };
@@ -142,8 +146,9 @@ export function encodeClaim(claim: Claim & Partial<KnownClaim>): string {
   return `${chart}\t${version}\t${head}\t${metadata}\t${extra}${memory && `\t${memory}`}\n`;
 }
 
-function encodeMemory({ since, missing, tag, documents, refused }: Memory): string {
-  const memory = JSON.stringify({ since: since || undefined, missing: missing || undefined, tag, documents, refused });
+function encodeMemory({ since, missing, named, tag, documents, refused }: Memory): string {
+  const words = { since: since || undefined, missing: missing || undefined, named, tag, documents, refused };
+  const memory = JSON.stringify(words);
   return memory === '{}' ? '' : memory;
 }
 
@@ -163,11 +168,20 @@ export function decodeClaim(line: Buffer): KnownClaim {
 
 const onlySince = /^\{"since":"[^"]*"\}$/;
 
+/**
+ * How much of a catalog's line is the line of the listing that it was made of: undefined when more is remembered than
+ * since when.
+ */
+export function listedLength(known: Buffer): number | undefined {
+  const end = known.lastIndexOf(0x09);
+  return onlySince.test(known.toString('latin1', end + 1)) ? end : undefined;
+}
+
 /** Whether a catalog's line is what a listing says again, and nothing else is remembered of it than since when. */
 export function repeats(known: Buffer, listed: Buffer): boolean {
   const end = listed.length;
   if (known[end] !== 0x09 || known.compare(listed, 0, end, 0, end) !== 0) return false;
-  return onlySince.test(known.toString('latin1', end + 1));
+  return listedLength(known) === end;
 }
 
 /** Claims in a catalog's order: by name, newest first, and within one version as they came. */

@@ -12,6 +12,8 @@ export interface Holding {
   readonly config?: Descriptor | undefined;
   /** When we got it: RFC 3339. */
   readonly heldAt: string;
+  /** For bytes that were accepted in place of the first ones, on purpose: when. RFC 3339 with milliseconds. */
+  readonly acceptedAt?: string | undefined;
 }
 
 /** What came beside an archive, maybe later: a provenance file, or the knowledge that upstream has none. */
@@ -59,7 +61,19 @@ export function decodeHolding(line: Buffer): KeptVersion {
   return { chart, version, ...(JSON.parse(rest) as Omit<KeptVersion, 'chart' | 'version'>) };
 }
 
-/** The snapshot with further holdings in it; a later word on the same version replaces an earlier one. */
+/**
+ * Which of two words on the same version counts: of different bytes those that were accepted last, or that were there
+ * first; of the same bytes both together, whichever was heard of first.
+ */
+export function currentOf(earlier: KeptVersion, later: KeptVersion): KeptVersion {
+  const [before = '', now = ''] = [earlier.acceptedAt, later.acceptedAt];
+  if (earlier.archive.digest !== later.archive.digest) return now > before ? later : earlier;
+  const acceptedAt = now > before ? now : before;
+  const provenance = typeof later.provenance === 'object' ? later.provenance : (earlier.provenance ?? later.provenance);
+  return { ...later, ...(acceptedAt && { acceptedAt }), ...(provenance !== undefined && { provenance }) };
+}
+
+/** The snapshot with further holdings in it, each version as `currentOf` decides. */
 export function mergeHoldings(snapshot: SharedTable, fresh: readonly KeptVersion[]): SharedTable {
   const lines = new Map<string, string>();
   const reader = new TableReader(snapshot);
@@ -71,9 +85,8 @@ export function mergeHoldings(snapshot: SharedTable, fresh: readonly KeptVersion
   for (const kept of fresh) {
     const key = `${kept.chart}\t${kept.version}`;
     const before = lines.get(key);
-    const earlier = before === undefined ? undefined : decodeHolding(Buffer.from(before.trimEnd())).provenance;
-    const provenance = kept.provenance ?? earlier;
-    lines.set(key, encodeHolding({ ...kept, provenance }));
+    const earlier = before === undefined ? undefined : decodeHolding(Buffer.from(before.trimEnd()));
+    lines.set(key, encodeHolding(earlier ? currentOf(earlier, kept) : kept));
   }
   return tableOf([...lines].sort(([a], [b]) => compareText(a, b)).map(([, line]) => line));
 }

@@ -1,21 +1,16 @@
-import type { Catalog, ChartVersion } from './catalog.ts';
+import type { ChartVersion } from './catalog.ts';
+import type { Offering } from './offering.ts';
 import { compareText } from './version.ts';
-
-/** One upstream of a repository: what it has, and which of its names it may offer. */
-export interface Member {
-  readonly catalog: Catalog;
-  readonly offers: (chart: string) => boolean;
-}
 
 /**
  * Which member provides each chart name, names in order (design decision 11): the one that has listed the name longest
  * provides all of its versions, ties go by the order of the members. Computed from the committed catalogs alone.
  */
-export function selectOwners(members: readonly Member[]): ReadonlyMap<string, number> {
+export function selectOwners(members: readonly Offering[]): ReadonlyMap<string, number> {
   const claimants = new Map<string, number[]>();
   members.forEach((member, at) => {
     for (const chart of member.catalog.charts()) {
-      if (!member.offers(chart)) continue;
+      if (!member.mayName(chart)) continue;
       const others = claimants.get(chart);
       if (others) others.push(at);
       else claimants.set(chart, [at]);
@@ -26,36 +21,40 @@ export function selectOwners(members: readonly Member[]): ReadonlyMap<string, nu
 }
 
 /** By member: how many names it lists and may not provide. */
-export function countContested(members: readonly Member[], owners: ReadonlyMap<string, number>): readonly number[] {
+export function countContested(members: readonly Offering[], owners: ReadonlyMap<string, number>): readonly number[] {
   return members.map(
-    ({ catalog, offers }, at) =>
-      [...catalog.charts()].filter((chart) => offers(chart) && owners.get(chart) !== at).length,
+    (member, at) =>
+      [...member.catalog.charts()].filter((chart) => member.mayName(chart) && owners.get(chart) !== at).length,
   );
 }
 
-function longestKnown(chart: string, claimants: readonly number[], members: readonly Member[]): number {
+function longestKnown(chart: string, claimants: readonly number[], members: readonly Offering[]): number {
   const [first = 0, ...others] = claimants;
   if (others.length === 0) return first;
   const since = (at: number) => firstSight(chart, members[at]);
   return others.reduce((owner, at) => (compareText(since(at), since(owner)) < 0 ? at : owner), first);
 }
 
-/** RFC 3339 in UTC with whole seconds, which orders as text. Where there are only things that are no charts: never. */
-function firstSight(chart: string, member: Member | undefined): string {
+/**
+ * RFC 3339 in UTC with whole seconds, which orders as text. Where there are only things that are no charts: never.
+ * What a rule hides counts: an owner that lost all of its versions is the owner still.
+ */
+function firstSight(chart: string, member: Offering | undefined): string {
   const sights = [...(member?.catalog.versions(chart) ?? [])]
-    .filter(isOffered)
-    .flatMap(({ claims }) => claims.map((claim) => claim.since));
+    .flatMap(({ claims }) => claims)
+    .filter(({ refused }) => refused === undefined)
+    .map(({ since }) => since);
   return sights.reduce((first, one) => (one < first ? one : first), '9999');
 }
 
 /** What one repository offers. */
 export class Selection {
-  readonly #catalogs: readonly Catalog[];
+  readonly #members: readonly Offering[];
   readonly owners: ReadonlyMap<string, number>;
 
-  /** The catalogs of `members` as they are now; `owners` when they were computed elsewhere. */
-  constructor(members: readonly Member[], owners: ReadonlyMap<string, number> = selectOwners(members)) {
-    this.#catalogs = members.map(({ catalog }) => catalog);
+  /** The members as they are now; `owners` when they were computed elsewhere. */
+  constructor(members: readonly Offering[], owners: ReadonlyMap<string, number> = selectOwners(members)) {
+    this.#members = members;
     this.owners = owners;
   }
 
@@ -69,23 +68,16 @@ export class Selection {
   }
 
   *versions(chart: string): IterableIterator<ChartVersion> {
-    const catalog = this.#catalogOf(chart);
-    if (!catalog) return;
-    for (const version of catalog.versions(chart)) if (isOffered(version)) yield version;
+    const owner = this.#ownerOf(chart);
+    if (owner) yield* owner.versions(chart);
   }
 
   find(chart: string, version: string): ChartVersion | undefined {
-    const found = this.#catalogOf(chart)?.find(chart, version);
-    return found && isOffered(found) ? found : undefined;
+    return this.#ownerOf(chart)?.find(chart, version);
   }
 
-  #catalogOf(chart: string): Catalog | undefined {
+  #ownerOf(chart: string): Offering | undefined {
     const owner = this.owners.get(chart);
-    return owner === undefined ? undefined : this.#catalogs[owner];
+    return owner === undefined ? undefined : this.#members[owner];
   }
-}
-
-/** A registry's tags that turned out to be no charts are remembered, and never offered. */
-function isOffered(version: ChartVersion): boolean {
-  return version.claims.some((claim) => claim.refused === undefined);
 }

@@ -1,13 +1,7 @@
-import type { SharedTable } from '../lib/shared-table.ts';
-import {
-  absencesUntilWithdrawn,
-  Catalog,
-  isRewritten,
-  isWithdrawn,
-  type ChartVersion,
-  type KnownClaim,
-} from './catalog.ts';
-import { Snapshot, type KeptVersion } from './holding.ts';
+import { absencesUntilWithdrawn, isRewritten, isWithdrawn, type ChartVersion, type KnownClaim } from './catalog.ts';
+import type { KeptVersion } from './holding.ts';
+import type { Offering } from './offering.ts';
+import { compareText } from './version.ts';
 
 /** Which archives are fetched ahead of the first request. */
 export type MirrorPolicy = 'all' | 'requested' | { readonly newest: number };
@@ -21,10 +15,15 @@ export interface Survey {
   readonly rewritten: number;
   /** Of the held archives. */
   readonly bytes: number;
-  /** Versions to fetch ahead, newest of every chart first: lines of `chart`, tab, `version`. */
+  /**
+   * Versions to fetch ahead, as lines of `chart`, tab, `version`: those that came after the first listing, latest first;
+   * then the newest of every chart, the second of every chart, and so on.
+   */
   readonly wanted: SharedArrayBuffer;
   /** Claims a registry has not described yet, in the same order and form. */
   readonly undescribed: SharedArrayBuffer;
+  /** Versions whose held bytes upstream no longer promises, in the same form. */
+  readonly rewrites: SharedArrayBuffer;
 }
 
 /** The claim that speaks for a version: the one whose bytes are held, else the first that is described. */
@@ -34,34 +33,63 @@ export function speakingClaim(version: ChartVersion, held: KeptVersion | undefin
 }
 
 /** Looks over everything known of one upstream. One pass; belongs on a worker thread for large catalogs. */
-export function survey(catalogTable: SharedTable, snapshotTable: SharedTable, policy: MirrorPolicy): Survey {
-  const catalog = new Catalog(catalogTable);
-  const snapshot = new Snapshot(snapshotTable);
+export function survey(offering: Offering, policy: MirrorPolicy): Survey {
+  const { catalog, snapshot } = offering;
   const counts = { charts: catalog.chartCount, versions: 0, held: 0, withdrawn: 0, rewritten: 0, bytes: 0 };
-  const wanted: string[][] = [];
-  const undescribed: string[][] = [];
+  const wanted = new Queue();
+  const undescribed = new Queue();
+  const rewrites: string[] = [];
   for (const chart of catalog.charts()) {
-    const offered = [...catalog.versions(chart)].filter(({ claims }) => claims.some((claim) => !claim.refused));
-    for (const [rank, version] of offered.entries()) {
+    let rank = 0;
+    for (const version of catalog.versions(chart)) {
+      if (version.claims.every((claim) => claim.refused !== undefined)) continue;
       const held = snapshot.find(chart, version.version);
-      countVersion(counts, version, held);
-      const line = `${chart}\t${version.version}\n`;
-      if (needsDescription(version)) (undescribed[rank] ??= []).push(line);
-      if (isWanted(held, rank, policy)) (wanted[rank] ??= []).push(line);
+      if (countVersion(counts, version, held)) rewrites.push(lineOf(version));
+      if (!offering.mayName(chart) || !offering.offers(version)) continue;
+      if (needsDescription(version)) undescribed.add(version, rank);
+      if (isWanted(held, rank, policy)) wanted.add(version, rank);
+      rank += 1;
     }
   }
-  return { ...counts, wanted: shareText(wanted), undescribed: shareText(undescribed) };
+  return { ...counts, wanted: wanted.share(), undescribed: undescribed.share(), rewrites: shareText(rewrites) };
 }
 
 type Counts = Record<'versions' | 'held' | 'withdrawn' | 'rewritten' | 'bytes', number>;
 
-function countVersion(counts: Counts, version: ChartVersion, held: KeptVersion | undefined): void {
+/** Answers whether the version is a rewritten one. */
+function countVersion(counts: Counts, version: ChartVersion, held: KeptVersion | undefined): boolean {
   counts.versions += 1;
   if (isWithdrawn(version)) counts.withdrawn += 1;
-  if (!held) return;
+  if (!held) return false;
   counts.held += 1;
   counts.bytes += held.archive.size;
-  if (isRewritten(version.claims, held.archive.digest)) counts.rewritten += 1;
+  const isRewrite = isRewritten(version.claims, held.archive.digest);
+  if (isRewrite) counts.rewritten += 1;
+  return isRewrite;
+}
+
+/** Names in the order in which they are worth fetching. */
+class Queue {
+  readonly #lines: { readonly line: string; readonly since: string; readonly rank: number }[] = [];
+  #first = '~';
+
+  add(version: ChartVersion, rank: number): void {
+    const since = version.claims.reduce((first, claim) => (claim.since < first ? claim.since : first), '~');
+    if (since < this.#first) this.#first = since;
+    this.#lines.push({ line: lineOf(version), since, rank });
+  }
+
+  /** What came with the first listing is gaps, the rest is news. */
+  share(): SharedArrayBuffer {
+    const gaps = this.#lines.filter(({ since }) => since === this.#first).toSorted((a, b) => a.rank - b.rank);
+    const news = this.#lines.filter(({ since }) => since !== this.#first);
+    const latestFirst = news.toSorted((a, b) => compareText(b.since, a.since) || a.rank - b.rank);
+    return shareText([...latestFirst, ...gaps].map(({ line }) => line));
+  }
+}
+
+function lineOf({ chart, version }: ChartVersion): string {
+  return `${chart}\t${version}\n`;
 }
 
 function needsDescription(version: ChartVersion): boolean {
@@ -76,8 +104,9 @@ function isWanted(held: KeptVersion | undefined, rank: number, policy: MirrorPol
   return policy === 'all' || rank < policy.newest;
 }
 
-function shareText(byRank: readonly (readonly string[] | undefined)[]): SharedArrayBuffer {
-  const text = byRank.flatMap((lines) => lines ?? []).join('');
+/** Lines that thread and main thread share; `namesIn` reads them. */
+export function shareText(lines: readonly string[]): SharedArrayBuffer {
+  const text = lines.join('');
   const shared = new SharedArrayBuffer(Buffer.byteLength(text));
   Buffer.from(shared).write(text);
   return shared;

@@ -3,11 +3,12 @@ import { expect, it } from 'vitest';
 
 import { Catalog, claimTable, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf } from '../../src/chart/digest.ts';
-import { mergeHoldings } from '../../src/chart/holding.ts';
+import { emptySnapshot, mergeHoldings } from '../../src/chart/holding.ts';
+import { Offering } from '../../src/chart/offering.ts';
 import { reconcile } from '../../src/chart/reconcile.ts';
 import { selectOwners } from '../../src/chart/select.ts';
 import { tableOf, type SharedTable } from '../../src/lib/shared-table.ts';
-import { claimsOf, textOf } from '../support/indexes.ts';
+import { catalogOf, claimsOf, textOf } from '../support/indexes.ts';
 
 const digests = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text)));
 
@@ -52,7 +53,8 @@ function snapshotOf(held: Readonly<Record<string, string>>): SharedTable {
 function replay(all: readonly (readonly Claim[])[], held: Readonly<Record<string, string>>): SharedTable[] {
   let known = tableOf([]);
   return all.map((listed, at) => {
-    known = reconcile({ known, listed: claimTable(listed), held: snapshotOf(held), now: dateOf(at) }).catalog;
+    const input = { listed: claimTable(listed), held: snapshotOf(held), now: dateOf(at) };
+    known = catalogOf(reconcile({ known, ...input, patience: 3, maxLoss: 1 }));
     return known;
   });
 }
@@ -150,6 +152,8 @@ it('a listing that was just taken changes nothing when it comes again', () => {
   );
 });
 
+const everything = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
+
 it('a chart name belongs to whoever lists it longest, to the first of those who tie, and to nobody else', () => {
   const since = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', '2026-01-03T00:00:00Z');
   const known = fc.record({ chart: fc.constantFrom('a', 'b', 'c'), version: fc.constantFrom('1.0.0', '2.0.0'), since });
@@ -159,7 +163,7 @@ it('a chart name belongs to whoever lists it longest, to the first of those who 
       const owners = selectOwners(
         members.map((claims) => {
           const rows = claims.map((one) => ({ ...one, source: 'x' }));
-          return { catalog: new Catalog(claimTable(rows)), offers: () => true };
+          return new Offering(new Catalog(claimTable(rows)), emptySnapshot, everything);
         }),
       );
       const names = [...new Set(members.flat().map(({ chart }) => chart))].sort();

@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { claimTable, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { mergeHoldings, type KeptVersion } from '../../src/chart/holding.ts';
-import { admitClaims, describeClaims, reconcile } from '../../src/chart/reconcile.ts';
+import {
+  admitClaims,
+  describeClaims,
+  reconcile,
+  type Changes,
+  type Reconciliation,
+} from '../../src/chart/reconcile.ts';
 import { tableOf, type SharedTable } from '../../src/lib/shared-table.ts';
 import { claimsOf, textOf, wordsOf } from '../support/indexes.ts';
 
@@ -21,15 +27,22 @@ function holding(version: string, digest: Digest): KeptVersion {
   return { chart: 'nginx', version, archive, heldAt: day(1) };
 }
 
+function listOnce(known: SharedTable, listed: readonly Claim[], more: Partial<Reconciliation> = {}) {
+  const usual = { held: nothing, now: day(9), patience: 3, maxLoss: 1 };
+  const reconciled = reconcile({ known, listed: claimTable(listed), ...usual, ...more });
+  if ('known' in reconciled) throw new Error(`refused: ${reconciled.listed} of ${reconciled.known}`);
+  return reconciled;
+}
+
 /** An upstream that was listed again and again, a day apart. */
 function history(
   listings: readonly (readonly Claim[])[],
   held: readonly KeptVersion[] = [],
-): { readonly catalog: SharedTable; readonly added: number; readonly withdrawn: number; readonly rewritten: number } {
-  let last = { catalog: nothing, added: 0, withdrawn: 0, rewritten: 0 };
+): Changes & { readonly catalog: SharedTable } {
+  let last = { catalog: nothing, added: 0, withdrawn: 0, rewritten: 0, changed: 0 };
   for (const [at, listed] of listings.entries()) {
     const snapshot = mergeHoldings(nothing, held);
-    last = reconcile({ known: last.catalog, listed: claimTable(listed), held: snapshot, now: day(at + 1) });
+    last = listOnce(last.catalog, listed, { held: snapshot, now: day(at + 1) });
   }
   return last;
 }
@@ -57,7 +70,7 @@ describe('what a listing adds', () => {
   it('and another order of it, changes nothing and says so', () => {
     const rows = [claim('1.0.0'), claim('2.0.0'), { ...claim('1.0.0'), chart: 'loki' }];
     const { catalog, ...changes } = history([rows, rows.toReversed()]);
-    expect(changes).toEqual({ added: 0, withdrawn: 0, rewritten: 0 });
+    expect(changes).toEqual({ added: 0, withdrawn: 0, rewritten: 0, changed: 0, replaced: [] });
     expect(textOf(catalog)).toBe(textOf(history([rows]).catalog));
   });
 });
@@ -166,9 +179,9 @@ describe('a version whose bytes are held', () => {
 });
 
 describe('a version that nobody fetched yet', () => {
-  it('follows its upstream, and keeps its date', () => {
-    const { catalog, rewritten } = history([[claim('1.0.0', digestA)], [claim('1.0.0', digestB)]]);
-    expect(rewritten).toBe(0);
+  it('follows its upstream, is counted as changed, and keeps its date', () => {
+    const { catalog, rewritten, changed } = history([[claim('1.0.0', digestA)], [claim('1.0.0', digestB)]]);
+    expect([rewritten, changed]).toEqual([0, 1]);
     expect(claimsOf(catalog)).toEqual([{ ...claim('1.0.0', digestB), since: day(1) }]);
   });
 
@@ -187,18 +200,17 @@ describe('what a listing cannot say', () => {
     tag: 'charts/nginx:1.0.0',
     documents: { manifest: descriptor, config: descriptor },
   };
-  const known = describeClaims(history([[listed]]).catalog, [described]);
+  const known = describeClaims(history([[listed]]).catalog, [described], nothing);
 
   it('is put in the place of the claim it describes, and no other', () => {
     const both = history([[listed, { ...listed, version: '2.0.0', source: 'charts/nginx:2.0.0' }]]).catalog;
-    const [first, second] = claimsOf(describeClaims(both, [described]));
+    const [first, second] = claimsOf(describeClaims(both, [described], nothing));
     expect(first).toEqual({ ...listed, version: '2.0.0', source: 'charts/nginx:2.0.0', since: day(1) });
     expect(second).toEqual(described);
   });
 
   it('is kept from before for as long as the tag is listed, and comes back with it', () => {
-    const lists = (table: SharedTable, claims: readonly Claim[]) =>
-      reconcile({ known: table, listed: claimTable(claims), held: nothing, now: day(9) }).catalog;
+    const lists = (table: SharedTable, claims: readonly Claim[]) => listOnce(table, claims).catalog;
     expect(textOf(lists(known, [listed]))).toBe(textOf(known));
     const gone = lists(known, []);
     expect(claimsOf(gone)[0]).toEqual({ ...described, missing: 1 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
-import { Selection, type Member } from '../../src/chart/select.ts';
+import { emptySnapshot } from '../../src/chart/holding.ts';
+import { Offering, type OfferRules } from '../../src/chart/offering.ts';
+import { Selection } from '../../src/chart/select.ts';
 import { wordsOf } from '../support/indexes.ts';
 
 const day = (number: number): string => `2026-01-0${number}T00:00:00Z`;
@@ -10,8 +12,9 @@ function claim(chart: string, version: string, since: string, more: Partial<Know
   return { chart, version, source: 'x', since, metadata: '{}', ...more };
 }
 
-function member(claims: readonly KnownClaim[], offers: (chart: string) => boolean = () => true): Member {
-  return { catalog: new Catalog(claimTable(claims)), offers };
+function member(claims: readonly KnownClaim[], rules: Partial<OfferRules> = {}): Offering {
+  const all = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
+  return new Offering(new Catalog(claimTable(claims)), emptySnapshot, { ...all, ...rules });
 }
 
 describe('a chart name that several upstreams list', () => {
@@ -40,7 +43,7 @@ describe('a chart name that several upstreams list', () => {
   });
 
   it('is not held by an upstream that has nothing under it but things that are no charts', () => {
-    const images = member([claim('nginx', '1.0.0', day(1), { refused: 'an image' })]);
+    const images = member([claim('nginx', '1.0.0', day(1), { refused: 'not-a-chart' })]);
     const selection = new Selection([images, member([claim('nginx', '2.0.0', day(2))])]);
     expect(wordsOf([...selection.versions('nginx')])).toEqual(['nginx 2.0.0']);
   });
@@ -49,20 +52,17 @@ describe('a chart name that several upstreams list', () => {
 describe('what a repository offers', () => {
   it('leaves out the names that an upstream may not offer, to whoever else has them', () => {
     const all = [claim('nginx', '1.0.0', day(1)), claim('loki', '1.0.0', day(1))];
-    const selection = new Selection([
-      member(all, (chart) => chart !== 'nginx'),
-      member([claim('nginx', '2.0.0', day(9))]),
-    ]);
+    const selection = new Selection([member(all, { charts: ['!nginx'] }), member([claim('nginx', '2.0.0', day(9))])]);
     expect([...selection.charts()]).toEqual(['loki', 'nginx']);
     expect(selection.ownerOf('nginx')).toBe(1);
-    expect(new Selection([member(all, () => false)]).ownerOf('nginx')).toBeUndefined();
+    expect(new Selection([member(all, { charts: ['!*'] })]).ownerOf('nginx')).toBeUndefined();
   });
 
   it('leaves out what turned out to be no chart, and has what nobody described yet', () => {
     const selection = new Selection([
       member([
-        claim('nginx', '1.0.0', day(1), { refused: 'an image' }),
-        claim('nginx', '3.0.0', day(1), { refused: 'an image' }),
+        claim('nginx', '1.0.0', day(1), { refused: 'not-a-chart' }),
+        claim('nginx', '3.0.0', day(1), { refused: 'not-a-chart' }),
         claim('nginx', '3.0.0', day(1)),
         { chart: 'nginx', version: '2.0.0', source: 'charts/nginx:2.0.0', since: day(1) },
       ]),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
-import { mergeHoldings, type Attachments, type KeptVersion } from '../../src/chart/holding.ts';
+import { mergeHoldings, Snapshot, type Attachments, type KeptVersion } from '../../src/chart/holding.ts';
+import { Offering, type OfferRules } from '../../src/chart/offering.ts';
 import { namesIn, speakingClaim, survey, type MirrorPolicy } from '../../src/chart/survey.ts';
 import { tableOf } from '../../src/lib/shared-table.ts';
 
@@ -17,10 +18,17 @@ function kept(chart: string, version: string, digest: Digest = digestA, more: At
   return { chart, version, archive, heldAt: '2026-01-01T00:00:00Z', ...more };
 }
 
-function look(claims: readonly KnownClaim[], held: readonly KeptVersion[] = [], policy: MirrorPolicy = 'all') {
-  const { wanted, undescribed, ...counts } = survey(claimTable(claims), mergeHoldings(tableOf([]), held), policy);
+function look(
+  claims: readonly KnownClaim[],
+  held: readonly KeptVersion[] = [],
+  policy: MirrorPolicy = 'all',
+  rules: Partial<OfferRules> = {},
+) {
+  const [catalog, snapshot] = [new Catalog(claimTable(claims)), new Snapshot(mergeHoldings(tableOf([]), held))];
+  const offering = new Offering(catalog, snapshot, { charts: ['*'], withdrawn: 'keep', heldOnly: false, ...rules });
+  const { wanted, undescribed, rewrites, ...counts } = survey(offering, policy);
   const words = (names: SharedArrayBuffer): string[] => [...namesIn(names)].map((name) => name.join(' '));
-  return { counts, wanted: words(wanted), undescribed: words(undescribed) };
+  return { counts, wanted: words(wanted), undescribed: words(undescribed), rewrites: words(rewrites) };
 }
 
 describe('the counts of an upstream', () => {
@@ -32,7 +40,7 @@ describe('the counts of an upstream', () => {
         claim('nginx', '2.0.0', { missing: 3 }),
         claim('nginx', '3.0.0', { missing: 2 }),
         claim('loki', '1.0.0', { digest: digestA }),
-        claim('loki', '2.0.0', { refused: 'an image' }),
+        claim('loki', '2.0.0', { refused: 'not-a-chart' }),
         claim('loki', '2.0.0'),
       ],
       [kept('nginx', '1.0.0'), kept('loki', '1.0.0'), kept('loki', '2.0.0'), kept('gone', '1.0.0')],
@@ -41,7 +49,7 @@ describe('the counts of an upstream', () => {
   });
 
   it('leave out versions that turned out to be no charts', () => {
-    const image = claim('nginx', '1.0.0', { metadata: undefined, refused: 'an image' });
+    const image = claim('nginx', '1.0.0', { metadata: undefined, refused: 'not-a-chart' });
     const { counts, wanted, undescribed } = look([image]);
     expect(counts.versions).toBe(0);
     expect([wanted, undescribed]).toEqual([[], []]);
@@ -86,6 +94,61 @@ describe('what is fetched ahead', () => {
   });
 });
 
+describe('what came after the first listing', () => {
+  const on = (day: number) => ({ since: `2026-01-0${day}T00:00:00Z` });
+  const claims = [
+    claim('a', '1.0.0'),
+    claim('a', '2.0.0'),
+    claim('a', '0.9.0', on(3)),
+    claim('b', '1.0.0'),
+    claim('b', '1.1.0', on(2)),
+    claim('c', '1.0.0', on(3)),
+  ];
+
+  it('is fetched before the gaps, the latest first', () => {
+    expect(look(claims).wanted).toEqual(['c 1.0.0', 'a 0.9.0', 'b 1.1.0', 'a 2.0.0', 'a 1.0.0', 'b 1.0.0']);
+  });
+
+  it('is described before the gaps too', () => {
+    const bare = claims.map((one) => ({ ...one, metadata: undefined }));
+    expect(look(bare).undescribed.slice(0, 3)).toEqual(['c 1.0.0', 'a 0.9.0', 'b 1.1.0']);
+  });
+});
+
+describe('what may not be offered', () => {
+  const claims = [claim('a', '1.0.0', { missing: 3 }), claim('a', '1.1.0'), claim('b', '1.0.0')];
+
+  it('is counted, and neither fetched nor described', () => {
+    const dropping = look(claims, [], 'all', { withdrawn: 'drop', charts: ['a'] });
+    expect(dropping.wanted).toEqual(['a 1.1.0']);
+    expect(dropping.counts).toMatchObject({ charts: 2, versions: 3, withdrawn: 1 });
+    const bare = claims.map((one) => ({ ...one, metadata: undefined }));
+    expect(look(bare, [], 'all', { charts: ['a'] }).undescribed).toEqual(['a 1.1.0']);
+  });
+
+  it('takes no place among the newest', () => {
+    const newest = [claim('a', '2.0.0', { missing: 3 }), ...claims];
+    expect(look(newest, [], { newest: 1 }, { withdrawn: 'drop' }).wanted).toEqual(['a 1.1.0', 'b 1.0.0']);
+  });
+});
+
+describe('what is rewritten', () => {
+  it('is named, and only that', () => {
+    const { rewrites, counts } = look(
+      [
+        claim('a', '1.0.0', { digest: digestA, missing: 1 }),
+        claim('a', '1.0.0', { digest: digestB }),
+        claim('b', '1.0.0', { digest: digestB }),
+        claim('c', '1.0.0', { digest: digestA }),
+        claim('d', '1.0.0'),
+      ],
+      [kept('a', '1.0.0'), kept('c', '1.0.0'), kept('d', '1.0.0')],
+    );
+    expect(rewrites).toEqual(['a 1.0.0']);
+    expect(counts.rewritten).toBe(1);
+  });
+});
+
 describe('what is described', () => {
   it('is what has no metadata yet and is still listed, newest first', () => {
     const bare = { metadata: undefined };
@@ -95,7 +158,7 @@ describe('what is described', () => {
       claim('nginx', '3.0.0'),
       claim('nginx', '4.0.0', { ...bare, missing: 3 }),
       claim('nginx', '5.0.0', { ...bare, missing: 2 }),
-      claim('nginx', '6.0.0', { ...bare, refused: 'an image' }),
+      claim('nginx', '6.0.0', { ...bare, refused: 'not-a-chart' }),
     ]);
     expect(undescribed).toEqual(['nginx 5.0.0', 'nginx 2.0.0', 'nginx 1.0.0']);
   });

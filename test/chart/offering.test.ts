@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+
+import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { digestOf } from '../../src/chart/digest.ts';
+import { mergeHoldings, Snapshot } from '../../src/chart/holding.ts';
+import { Offering, type OfferRules } from '../../src/chart/offering.ts';
+import { tableOf } from '../../src/lib/shared-table.ts';
+
+function claim(version: string, more: Partial<KnownClaim> = {}): KnownClaim {
+  return { chart: 'nginx', version, source: 'x', since: '2026-01-01T00:00:00Z', metadata: '{}', ...more };
+}
+
+/** Of five versions the first and the last are held; the last two are withdrawn, the middle one is nearly. */
+function offering(rules: Partial<OfferRules> = {}): Offering {
+  const claims = [
+    claim('5.0.0'),
+    claim('4.0.0'),
+    claim('3.0.0', { missing: 2 }),
+    claim('2.0.0', { missing: 3 }),
+    claim('1.0.0', { missing: 3 }),
+    claim('0.1.0', { refused: 'not-a-chart' }),
+  ];
+  const held = ['5.0.0', '1.0.0'].map((version) => {
+    const archive = { mediaType: 'x', digest: digestOf(Buffer.from(version)), size: 1 };
+    return { chart: 'nginx', version, archive, heldAt: '2026-01-01T00:00:00Z' };
+  });
+  const snapshot = new Snapshot(mergeHoldings(tableOf([]), held));
+  const usual = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
+  return new Offering(new Catalog(claimTable(claims)), snapshot, { ...usual, ...rules });
+}
+
+const offered = (one: Offering): string[] => [...one.versions('nginx')].map(({ version }) => version);
+
+describe('what an upstream offers', () => {
+  it('is all that it ever listed, but for what is no chart', () => {
+    expect(offered(offering())).toEqual(['5.0.0', '4.0.0', '3.0.0', '2.0.0', '1.0.0']);
+  });
+
+  it('is under drop what is not withdrawn, held or not', () => {
+    expect(offered(offering({ withdrawn: 'drop' }))).toEqual(['5.0.0', '4.0.0', '3.0.0']);
+  });
+
+  it('is what is held when nobody may fetch any more, withdrawn or not, unless that is dropped', () => {
+    expect(offered(offering({ heldOnly: true }))).toEqual(['5.0.0', '1.0.0']);
+    expect(offered(offering({ heldOnly: true, withdrawn: 'drop' }))).toEqual(['5.0.0']);
+  });
+
+  it('is the same by name as in the list', () => {
+    const rules: readonly Partial<OfferRules>[] = [{}, { withdrawn: 'drop' }, { heldOnly: true }];
+    for (const one of rules.map(offering)) {
+      for (const { version } of one.catalog.all()) {
+        expect(one.find('nginx', version) !== undefined).toBe(offered(one).includes(version));
+      }
+      expect(one.find('nginx', '9.9.9')).toBeUndefined();
+    }
+  });
+
+  it('is of what is held the same again', () => {
+    for (const rules of [{}, { heldOnly: true }]) {
+      expect(['5.0.0', '1.0.0'].map((version) => offering(rules).offersHeld('nginx', version))).toEqual([true, true]);
+    }
+    const dropping = offering({ withdrawn: 'drop' });
+    expect(['5.0.0', '1.0.0'].map((version) => dropping.offersHeld('nginx', version))).toEqual([true, false]);
+  });
+
+  it('may be of the names that the configuration says', () => {
+    const named = offering({ charts: ['nginx*', '!nginx-legacy'] });
+    expect(['nginx', 'nginx-ingress', 'nginx-legacy', 'loki'].map((name) => named.mayName(name))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
