@@ -1,7 +1,14 @@
 import { Fault, plainFault } from './chart/fault.ts';
 import { checkArchive, describeArchive, type ExpectedChart } from './formats/chart-archive.ts';
-import { readIndexUnlessEqual, type IndexContents, type IndexDelivery, type PieceMemory } from './formats/index.ts';
-import { joinChunks } from './lib/bytes.ts';
+import type { BlockMemory } from './formats/index-rendering.ts';
+import {
+  readIndexUnlessEqual,
+  type IndexContents,
+  type IndexDelivery,
+  type PieceMemory,
+  type UnchangedIndex,
+} from './formats/index.ts';
+import { Gathering, type Batch } from './lib/gathering.ts';
 import { serveJobs } from './lib/thread.ts';
 import { mirrorJobs } from './mirror/jobs.ts';
 
@@ -14,15 +21,38 @@ function memoryOf(upstream: string): PieceMemory {
   return memory;
 }
 
+/** What the index of each repository consists of, block by block, when it is large. */
+const blocks = new Map<string, BlockMemory>();
+
+function blocksOf(repository: string): BlockMemory {
+  const memory = blocks.get(repository) ?? new Map();
+  blocks.set(repository, memory);
+  return memory;
+}
+
+/** No index may be as large. */
+const maxBodyBytes = 2 ** 31;
+const bodies = new Gathering(maxBodyBytes);
+
+/** Batches are lost with the thread that had them. */
+function lostBody(upstream: string): Fault {
+  const message = `${upstream}: the thread that reads index.yaml ended while it arrived.`;
+  return new Fault('unavailable', message, 'It is listed again soon.');
+}
+
 /** Everything our threads can do. */
 const jobs = {
   ...mirrorJobs,
-  readIndex({ chunks, ...question }: IndexDelivery): IndexContents | 'unchanged' {
-    const { bytes, free } = joinChunks(chunks);
+  render: (input: Parameters<typeof mirrorJobs.render>[0]) => mirrorJobs.render(input, blocksOf(input.repository)),
+  gather: (batch: Batch) => bodies.add(batch),
+  drop: (id: string) => bodies.drop(id),
+  readIndex({ id, size, ...question }: IndexDelivery): IndexContents | UnchangedIndex {
     try {
-      return readIndexUnlessEqual({ ...question, body: bytes }, memoryOf(question.upstream));
+      const body = bodies.body(id, size);
+      if (!body) throw lostBody(question.upstream);
+      return readIndexUnlessEqual({ ...question, body }, memoryOf(question.upstream));
     } finally {
-      free();
+      bodies.drop(id);
     }
   },
   describeArchive: (bytes: Uint8Array) => describeArchive(bytes),
@@ -36,7 +66,7 @@ export type WorkerJobs = typeof jobs;
 
 /** Large results move instead of being copied. */
 function buffersOf(value: unknown): readonly ArrayBuffer[] {
-  const parts = value instanceof Uint8Array ? [value] : Object.values(Object(value) as object);
+  const parts = value instanceof Uint8Array ? [value] : Object.values(Object(value) as object).flat();
   return parts
     .filter((part) => part instanceof Uint8Array)
     .filter((part) => part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength)

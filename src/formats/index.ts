@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 
-import { encodeClaim, sortClaims, type Claim, type Validator } from '../chart/catalog.ts';
+import { sortClaims, type Claim, type Validator } from '../chart/catalog.ts';
 import { digestOf, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { compareText } from '../chart/version.ts';
-import { tableOf, type SharedTable } from '../lib/shared-table.ts';
+import type { SharedTable } from '../lib/shared-table.ts';
+import { IndexClaims, type ChartLines } from './index-claims.ts';
 import { cutIndex } from './index-pieces.ts';
 import { readRow, type RowProblem } from './index-rows.ts';
 import { parseJsonText } from './safe-json.ts';
@@ -20,6 +21,10 @@ export interface IndexBody {
   readonly gzip: boolean;
   /** Of the body once decompressed. */
   readonly maxBytes: number;
+  /** The catalog that the last one led to: what is said again shares its text, and need not be parsed. */
+  readonly known?: SharedTable | undefined;
+  /** The only chart that is asked for. */
+  readonly chart?: string | undefined;
 }
 
 /** An index, and what the last one was, if any. */
@@ -27,9 +32,10 @@ export interface IndexQuestion extends IndexBody {
   readonly last: Pick<Validator, 'content' | 'rows'> | undefined;
 }
 
-/** An index as it arrived, in as many pieces as the network made of it. */
+/** An index that arrived elsewhere: as the body of this name and size. */
 export interface IndexDelivery extends Omit<IndexQuestion, 'body'> {
-  readonly chunks: readonly Uint8Array[];
+  readonly id: string;
+  readonly size: number;
 }
 
 /** What an index says: its claims as a listing holds them, and the rows that were dropped. */
@@ -43,10 +49,17 @@ export interface IndexContents {
   readonly examples: readonly string[];
 }
 
-/** What stands under one chart name, as lines of a table. */
-interface ChartRows {
-  readonly chart: string;
-  lines: Buffer;
+/** An index that says what the last one said. */
+export interface UnchangedIndex {
+  readonly unchanged: true;
+  /** Of the bytes, decompressed: another than the last one's where only the bytes differ. */
+  readonly content: Digest;
+}
+
+/** What stands under one chart name. */
+interface ChartRows extends ChartLines {
+  /** Of its lines. */
+  readonly bytes: number;
   readonly rejects: readonly Reject[];
 }
 
@@ -56,7 +69,6 @@ interface Reject {
 }
 
 const maxExamples = 5;
-const nothing = Buffer.alloc(0);
 
 /**
  * Reads `index.yaml`, whether YAML or JSON. Block-style documents are cut at the chart names; `pieces` remembers what
@@ -68,18 +80,24 @@ export function readIndex(index: IndexBody, pieces: PieceMemory = new Map()): In
   return contentsOf(readRows(index, body, pieces), digestOf(body), index);
 }
 
-/** As `readIndex`, or 'unchanged' when this index is the last one again, or says the same. */
-export function readIndexUnlessEqual(question: IndexQuestion, pieces: PieceMemory): IndexContents | 'unchanged' {
+/** As `readIndex`, unless this index is the last one again, or says the same. */
+export function readIndexUnlessEqual(question: IndexQuestion, pieces: PieceMemory): IndexContents | UnchangedIndex {
   const body = decompress(question);
   const content = digestOf(body);
-  if (content === question.last?.content) return 'unchanged';
+  if (content === question.last?.content) return { unchanged: true, content };
   const contents = contentsOf(readRows(question, body, pieces), content, question);
-  return contents.rows === question.last?.rows ? 'unchanged' : contents;
+  return contents.rows === question.last?.rows ? { unchanged: true, content } : contents;
 }
 
-function readRows(index: IndexBody, body: Buffer, pieces: PieceMemory): readonly ChartRows[] {
+/** The charts of an index, and where their lines are kept. */
+interface IndexRows {
+  readonly charts: readonly ChartRows[];
+  readonly claims: IndexClaims;
+}
+
+function readRows(index: IndexBody, body: Buffer, pieces: PieceMemory): IndexRows {
   refuseWhatIsNoIndex(index, body);
-  return readPieces(body, pieces) ?? readWhole(index.upstream, body);
+  return readPieces(index, body, pieces) ?? readWhole(index, body);
 }
 
 /** What `readIndex` keeps from one reading to the next. */
@@ -89,13 +107,19 @@ function decompress({ upstream, body, gzip, maxBytes }: IndexBody): Buffer {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   if (!gzip) return bytes;
   try {
-    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+    return gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: sizeInside(bytes, maxBytes) });
   } catch (error) {
     const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     throw tooLarge
       ? indexTooLarge(upstream, maxBytes)
       : invalid(upstream, 'is compressed, and the compressed data is damaged or cut off', error);
   }
+}
+
+/** What the data say of their own size (RFC 1952 section 2.3.1): with that they unpack into one buffer. */
+function sizeInside(bytes: Buffer, maxBytes: number): number {
+  const size = bytes.length < 18 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  return Math.min(Math.max(size, 1024), maxBytes) + 1;
 }
 
 /** The fault for an index over `maxIndexBytes`. */
@@ -136,23 +160,31 @@ function refuseWhatIsNoIndex({ upstream, url = 'index.yaml' }: IndexBody, body: 
 const lessThan = 0x3c;
 
 /** Reads piece by piece; undefined when the document does not cut cleanly and must be read as a whole. */
-function readPieces(body: Buffer, memory: PieceMemory): readonly ChartRows[] | undefined {
+function readPieces(index: IndexBody, body: Buffer, memory: PieceMemory): IndexRows | undefined {
   const cut = cutIndex(body);
   if (!cut) return undefined;
+  const claims = new IndexClaims(index.known);
+  const isKnown = (rows: ChartRows | undefined): rows is ChartRows =>
+    rows !== undefined && (!isWanted(index, rows) || claims.has(rows));
   const used = new Map<string, ChartRows>();
   try {
     if (!isFrame(cut.frame)) return undefined;
     for (const piece of cut.charts) {
-      const key = createHash('sha1').update(piece).digest('base64');
+      const key = createHash('sha256').update(piece).digest('base64');
       if (used.has(key)) return undefined;
-      used.set(key, memory.get(key) ?? readPiece(piece));
+      const remembered = memory.get(key);
+      used.set(key, isKnown(remembered) ? remembered : readPiece(piece, claims));
     }
   } catch {
     return undefined;
   }
   memory.clear();
   for (const [key, rows] of used) memory.set(key, rows);
-  return [...used.values()];
+  return { charts: [...used.values()], claims };
+}
+
+function isWanted({ chart }: IndexBody, rows: ChartRows): boolean {
+  return chart === undefined || rows.chart === chart;
 }
 
 function isFrame(text: string): boolean {
@@ -160,21 +192,22 @@ function isFrame(text: string): boolean {
   return isMapping(frame) && !('entries' in frame);
 }
 
-function readPiece(piece: Buffer): ChartRows {
+function readPiece(piece: Buffer, claims: IndexClaims): ChartRows {
   const entries = parseYamlText(piece.toString('utf8'), { maxAnchors: 0 });
   if (!isMapping(entries) || Object.keys(entries).length !== 1) throw new Error('not one chart');
   const [key = '', rows] = Object.entries(entries)[0] ?? [];
-  return readChart(key, rows);
+  return readChart(key, rows, claims);
 }
 
-function readWhole(upstream: string, body: Buffer): readonly ChartRows[] {
+function readWhole({ upstream, known }: IndexBody, body: Buffer): IndexRows {
   const document = parseDocument(upstream, body);
   if (!isMapping(document) || !('entries' in document || 'apiVersion' in document)) {
     throw invalid(upstream, 'is not an index: it has neither apiVersion nor entries');
   }
   const entries = document['entries'] ?? {};
   if (!isMapping(entries)) throw invalid(upstream, 'is not an index: entries is not a mapping of chart names');
-  return Object.entries(entries).map(([key, rows]) => readChart(key, rows));
+  const claims = new IndexClaims(known);
+  return { charts: Object.entries(entries).map(([key, rows]) => readChart(key, rows, claims)), claims };
 }
 
 function parseDocument(upstream: string, body: Buffer): unknown {
@@ -201,17 +234,18 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readChart(chart: string, rows: unknown): ChartRows {
-  if (rows === null || rows === undefined) return { chart, lines: nothing, rejects: [] };
-  if (!Array.isArray(rows)) return { chart, lines: nothing, rejects: [{ problem: 'not-a-list', where: chart }] };
-  const claims: Claim[] = [];
+function readChart(chart: string, rows: unknown, claims: IndexClaims): ChartRows {
+  const none = { chart, lines: '', bytes: 0, rejects: [] };
+  if (rows === null || rows === undefined) return none;
+  if (!Array.isArray(rows)) return { ...none, rejects: [{ problem: 'not-a-list', where: chart }] };
+  const read: Claim[] = [];
   const rejects: Reject[] = [];
   rows.forEach((row, at) => {
-    const read = readRow(chart, row);
-    if (typeof read === 'string') rejects.push({ problem: read, where: `${chart}[${at}]` });
-    else claims.push(read);
+    const claim = readRow(chart, row);
+    if (typeof claim === 'string') rejects.push({ problem: claim, where: `${chart}[${at}]` });
+    else read.push(claim);
   });
-  return { chart, lines: Buffer.from(sortClaims(mergeRows(claims)).map(encodeClaim).join('')), rejects };
+  return { ...claims.add(chart, sortClaims(mergeRows(read))), rejects };
 }
 
 /** Rows that promise the same bytes become one, with the urls of all; the first speaks. */
@@ -228,26 +262,17 @@ function mergeRows(claims: readonly Claim[]): readonly Claim[] {
 
 const maxSources = 8;
 
-function contentsOf(rows: readonly ChartRows[], content: Digest, { upstream, maxBytes }: IndexBody): IndexContents {
-  const twice = [...Map.groupBy(rows, (one) => one.chart)].find(([, same]) => same.length > 1);
+function contentsOf({ charts, claims }: IndexRows, content: Digest, index: IndexBody): IndexContents {
+  const { upstream, maxBytes } = index;
+  const twice = [...Map.groupBy(charts, (one) => one.chart)].find(([, same]) => same.length > 1);
   if (twice) throw invalid(upstream, `lists the chart ${JSON.stringify(twice[0].slice(0, 200))} twice`);
-  const sorted = rows.toSorted((a, b) => compareText(a.chart, b.chart));
   // aliases can make a small document say very much
-  if (sorted.reduce((sum, { lines }) => sum + lines.length, 0) > 4 * maxBytes) throw indexTooLarge(upstream, maxBytes);
-  const claims = tableOf(sorted.map(({ lines }) => lines));
-  restIn(claims, sorted);
-  const rejects = countRejects(rows);
-  const said = createHash('sha256').update(Buffer.from(claims.text)).update(JSON.stringify(rejects)).digest('hex');
-  return { claims, content, rows: `sha256:${said}`, ...rejects };
-}
-
-/** From here on the remembered pieces stand in the table's memory, not in their own. */
-function restIn(claims: SharedTable, sorted: readonly ChartRows[]): void {
-  let at = 0;
-  for (const rows of sorted) {
-    rows.lines = Buffer.from(claims.text, at, rows.lines.length);
-    at += rows.lines.length;
-  }
+  if (charts.reduce((sum, { bytes }) => sum + bytes, 0) > 4 * maxBytes) throw indexTooLarge(upstream, maxBytes);
+  const sorted = charts.filter((rows) => isWanted(index, rows)).sort((a, b) => compareText(a.chart, b.chart));
+  const rejects = countRejects(charts);
+  const said = sorted.map(({ chart, lines }) => [chart, lines]);
+  const rows = digestOf(Buffer.from(JSON.stringify([said, rejects])));
+  return { claims: claims.tableOf(sorted), content, rows, ...rejects };
 }
 
 function countRejects(rows: readonly ChartRows[]): Pick<IndexContents, 'rejected' | 'examples'> {

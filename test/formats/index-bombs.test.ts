@@ -1,10 +1,12 @@
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { Fault, reviveFault, type PlainFault } from '../../src/chart/fault.ts';
-import type { IndexContents } from '../../src/formats/index.ts';
+import type { IndexContents, UnchangedIndex } from '../../src/formats/index.ts';
 import { movable } from '../../src/lib/bytes.ts';
+import { sendOn, type Batch } from '../../src/lib/gathering.ts';
 import { Thread, ThreadDied } from '../../src/lib/thread.ts';
 import type { WorkerJobs } from '../../src/worker.ts';
 import { indexBombs } from '../support/index-bombs.ts';
@@ -23,13 +25,15 @@ function openThread(maxHeapMiB: number): Thread<WorkerJobs> {
   });
 }
 
-function readIn(
+async function readIn(
   thread: Thread<WorkerJobs>,
   text: string | Uint8Array,
   gzip = false,
-): Promise<IndexContents | 'unchanged'> {
-  const chunks = [new Uint8Array(Buffer.from(text as string))];
-  return thread.run('readIndex', { upstream: 'nexus', chunks, gzip, maxBytes, last: undefined }, movable(chunks));
+): Promise<IndexContents | UnchangedIndex> {
+  const send = (batch: Batch) => thread.run('gather', batch, movable(batch.chunks));
+  const body = Readable.from([new Uint8Array(Buffer.from(text as string))]);
+  const size = await sendOn('index', body, maxBytes, send);
+  return thread.run('readIndex', { upstream: 'nexus', id: 'index', size, gzip, maxBytes, last: undefined });
 }
 
 /** What a reading came to: a fault, or all that is left of one row. */

@@ -24,10 +24,12 @@ function kept(chart: string, version: string, digest: Digest): KeptVersion {
   return { chart, version, archive: { mediaType: 'x', digest, size: 1 }, heldAt: '2026-01-01T00:00:00Z' };
 }
 
+const rules = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
+
 function partsOf(claims: readonly KnownClaim[], held: readonly KeptVersion[] = []): IndexParts {
   const charts = [...new Set(claims.map(({ chart }) => chart))].sort();
   return {
-    members: [{ catalog: claimTable(claims), snapshot: mergeHoldings(tableOf([]), held) }],
+    members: [{ catalog: claimTable(claims), snapshot: mergeHoldings(tableOf([]), held), rules }],
     owners: charts.map((chart) => [chart, 0] as const),
   };
 }
@@ -45,7 +47,7 @@ interface Index {
   readonly generated?: string;
 }
 
-const textOf = ({ identity }: RenderedIndex): string => Buffer.from(identity).toString();
+const textOf = ({ identity }: RenderedIndex): string => Buffer.concat(identity).toString();
 const read = (parts: IndexParts): Index => JSON.parse(textOf(renderIndex(parts))) as Index;
 const onlyRow = (claims: readonly KnownClaim[], held: readonly KeptVersion[] = []): Row | undefined =>
   read(partsOf(claims, held)).entries['nginx']?.[0];
@@ -78,11 +80,13 @@ describe('a rendered index', () => {
   });
 
   it('is named by the digest of its bytes, and the same bytes when unpacked, in memory that can move', () => {
-    const { identity, gzip, etag } = renderIndex(partsOf(claims));
+    const { identity: pieces, gzip, etag } = renderIndex(partsOf(claims));
+    const [identity = Buffer.alloc(0)] = pieces;
+    expect(pieces).toHaveLength(1);
     expect(etag).toBe(hexOf(digestOf(identity)));
     expect(gunzipSync(gzip).equals(Buffer.from(identity))).toBe(true);
     expect(identity.buffer.byteLength).toBe(identity.byteLength);
-    expect(() => structuredClone(identity, { transfer: [identity.buffer] })).not.toThrow();
+    expect(() => structuredClone(identity, { transfer: [identity.buffer as ArrayBuffer] })).not.toThrow();
   });
 
   it('is the same for equal input, however it came together', () => {
@@ -223,7 +227,7 @@ describe('what is not listed', () => {
   it('is a claim that nobody described yet, or that turned out to be no chart', () => {
     const bare = { metadata: undefined };
     const rows = [
-      claim('image', '1.0.0', { ...bare, refused: 'an image' }),
+      claim('image', '1.0.0', { ...bare, refused: 'not-a-chart' }),
       claim('new', '1.0.0', bare),
       claim('nginx', '2.0.0', bare),
       claim('nginx', '1.0.0'),
