@@ -1,7 +1,8 @@
 import { Fault } from '../chart/fault.ts';
 import { S3Failure } from '../lib/s3-failure.ts';
 import type { ObjectStore } from './contract.ts';
-import { formatKey, openLayout } from './layout.ts';
+import { formatKey, formatRecord, openLayout } from './layout.ts';
+import { recordBytes } from './records.ts';
 
 /**
  * Whether a store keeps the promise of `write`'s preconditions. Found out on `format.json`, which is made first where
@@ -9,19 +10,18 @@ import { formatKey, openLayout } from './layout.ts';
  * written, and for trouble that may pass.
  */
 export async function supportsConditionalWrites(store: ObjectStore): Promise<boolean> {
-  await openLayout(store);
-  const present = await store.read(formatKey);
-  if (!Buffer.isBuffer(present?.body)) throw vanished();
-  const bytes = present.body;
+  const bytes = recordBytes(formatRecord);
   // the same JSON in other bytes: a refusal that follows a lost answer must not look like a success of ours
   const other = Buffer.concat([bytes, Buffer.from('\n')]);
   try {
+    await openLayout(store);
     const conflicts =
       (await store.write(formatKey, other, 'absent')) === 'conflict' &&
       (await store.write(formatKey, other, { etag: 'no-such-etag' })) === 'conflict';
     if (conflicts) return true;
   } catch (error) {
     if (!refusesConditions(error)) throw error;
+    await openLayout(withOwnConditions(store));
   }
   await store.write(formatKey, bytes);
   return false;
@@ -33,10 +33,6 @@ const unknownHeaders = new Set(['NotImplemented', 'NotSupported', 'InvalidArgume
 function refusesConditions(error: unknown): boolean {
   const failure = error instanceof Fault ? error.cause : undefined;
   return failure instanceof S3Failure && (failure.status === 501 || unknownHeaders.has(failure.code));
-}
-
-function vanished(): Fault {
-  return new Fault('store-failed', `The object ${formatKey} is gone again.`, 'See who else removes objects there.');
 }
 
 /**

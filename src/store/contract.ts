@@ -34,7 +34,11 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectInfo | undefined>;
   /** `range` must lie within the object. What the caller does not consume, it destroys. Up to 1 MiB comes as a Buffer. */
   read(key: string, range?: ByteRange): Promise<OpenObject | undefined>;
-  /** All or nothing, durable once it resolves. `onlyIf` fails: answers 'conflict' and changes nothing. */
+  /**
+   * All or nothing, durable once it resolves: who reads meanwhile gets the whole object of before or the whole new one.
+   * The object has a fresh `modifiedMs` then, also when it had the same bytes before. `onlyIf` fails: answers
+   * 'conflict' and changes nothing. Without `onlyIf` whatever is there is replaced.
+   */
   write(key: string, bytes: Uint8Array, onlyIf?: Precondition): Promise<Written | 'conflict'>;
   /** Removing what is not there succeeds. Not ordered with a conditional write of the same key that is under way. */
   remove(key: string): Promise<void>;
@@ -45,8 +49,15 @@ export interface ObjectStore {
 /** A store that is contacted when `prepare` is called, and again until that succeeds. */
 export interface PreparedStore {
   readonly store: ObjectStore;
-  /** Rejects with 'store-failed' when the place is not there or does not answer. */
+  /** Rejects with 'store-failed' when the place is not there, is not ours, or does not answer. */
   readonly prepare: () => Promise<void>;
+  /** Whether preconditions hold between processes: true until `prepare` found that only one process may write. */
+  readonly conditional: () => boolean;
+  /**
+   * Takes away what writes that were interrupted longer ago than this left behind, never an object. Answers how many
+   * leftovers there were.
+   */
+  readonly tidy: (olderThanMs: number) => Promise<number>;
   /** Drops its connections. */
   readonly close: () => void;
 }

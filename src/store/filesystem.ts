@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { link, readdir, rm, stat, unlink, utimes } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { digestOf, type Digest } from '../chart/digest.ts';
 import type { ByteRange } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import type { ObjectInfo, ObjectStore, OpenObject, Precondition, Written } from './contract.ts';
+import type { ObjectInfo, ObjectStore, OpenObject, Precondition, PreparedStore, Written } from './contract.ts';
 import { diskFault, errnoOf, unless } from './filesystem-faults.ts';
 import {
   digestOfFile,
@@ -19,11 +19,18 @@ import {
   syncFolder,
   writeNewFile,
 } from './filesystem-files.ts';
+import { removeLeftovers } from './filesystem-leftovers.ts';
 import { isTaken, keyOfFile, mayHold, namesOfKey, textOfFolder, workFolder } from './filesystem-paths.ts';
-import { isClaim, succeed } from './filesystem-succession.ts';
+import { succeed } from './filesystem-succession.ts';
 import { maxBufferBytes, requireKey, requirePrefix, requireRange } from './keys.ts';
+import { openLayout } from './layout.ts';
 
-const leftoverMs = 24 * 60 * 60 * 1000;
+export interface FilesystemOptions {
+  /** The folder. It is made when something is written. */
+  readonly path: string;
+  readonly clock?: Clock;
+}
+
 /** A file touched this recently may be followed by another that looks the same from outside. */
 const settledMs = 2000;
 
@@ -32,10 +39,26 @@ const settledMs = 2000;
  * also across `kill -9` and power loss: written and synced in `tmp/`, then linked or renamed into place, then the
  * folder synced. Etags are digests of the content, so an etag is as good as the bytes; those of objects above 1 MiB
  * are remembered, so they are hashed once. Preconditions hold between processes: 'absent' is `link`, which fails where
- * something is; for the rest see `succeed`. What interrupted writes left in `tmp/` goes away after a day.
+ * something is; for the rest see `succeed`.
  */
-export function filesystemStore(options: { readonly path: string; readonly clock?: Clock }): ObjectStore {
-  return new FilesystemStore(resolve(options.path), options.clock ?? systemClock);
+export function filesystemStore(options: FilesystemOptions): ObjectStore {
+  return openStore(options);
+}
+
+/** The same, put together as the engine wants it. What interrupted writes leave is in `tmp/`, until it is tidied. */
+export function openFilesystem(options: FilesystemOptions): PreparedStore {
+  const store = openStore(options);
+  return {
+    store,
+    prepare: () => openLayout(store),
+    conditional: () => true,
+    tidy: (olderThanMs) => store.tidy(olderThanMs),
+    close: () => undefined,
+  };
+}
+
+function openStore({ path, clock = systemClock }: FilesystemOptions): FilesystemStore {
+  return new FilesystemStore(resolve(path), clock);
 }
 
 class FilesystemStore implements ObjectStore {
@@ -43,7 +66,6 @@ class FilesystemStore implements ObjectStore {
   readonly #work: string;
   readonly #clock: Clock;
   readonly #digests = new LRUCache<string, Digest>({ max: 10_000 });
-  #swept = false;
 
   constructor(folder: string, clock: Clock) {
     this.#folder = folder;
@@ -88,10 +110,11 @@ class FilesystemStore implements ObjectStore {
   write(key: string, bytes: Uint8Array, onlyIf?: Precondition): Promise<Written | 'conflict'> {
     return this.#guarded('write', key, async () => {
       const file = this.#pathOf(key);
+      const etag = digestOf(bytes);
       if (onlyIf === 'absent' && (await isThere(file))) return conflictIn(file);
+      if (!onlyIf && (await this.#renew(file, etag))) return { etag };
       const next = await this.#prepare(bytes);
       try {
-        const etag = digestOf(bytes);
         if (onlyIf === 'absent') return (await publishNew(next.path, file)) ? { etag } : await conflictIn(file);
         if (!onlyIf) await this.#overwrite(next, file, etag);
         else if (!(await this.#swap(next, file, etag, onlyIf.etag as Digest))) return 'conflict';
@@ -122,6 +145,15 @@ class FilesystemStore implements ObjectStore {
     }
   }
 
+  /** See `PreparedStore`. */
+  async tidy(olderThanMs: number): Promise<number> {
+    try {
+      return await removeLeftovers(this.#work, this.#clock.now() - olderThanMs);
+    } catch (error) {
+      throw diskFault(error, this.#folder, 'tidy up');
+    }
+  }
+
   #pathOf(key: string): string {
     return join(this.#folder, ...namesOfKey(key));
   }
@@ -137,7 +169,6 @@ class FilesystemStore implements ObjectStore {
 
   /** Puts the bytes into a file of the work folder, which the caller takes away again. */
   async #prepare(bytes: Uint8Array): Promise<{ readonly path: string; readonly nonce: string }> {
-    await this.#sweepOnce();
     const nonce = randomUUID();
     const path = join(this.#work, nonce);
     const written = await unless(
@@ -162,13 +193,21 @@ class FilesystemStore implements ObjectStore {
   }
 
   async #swap(next: { path: string; nonce: string }, file: string, etag: Digest, expected: Digest): Promise<boolean> {
-    if (etag !== expected) {
-      const nonce = `${next.nonce}-${randomUUID()}`;
-      return succeed({ file, expected, next: next.path, workFolder: this.#work, nonce });
-    }
-    if ((await digestOfFile(file)) !== expected) return false;
-    await syncFolder(dirname(file));
-    return true;
+    if (etag === expected) return this.#renew(file, etag);
+    const nonce = `${next.nonce}-${randomUUID()}`;
+    return succeed({ file, expected, next: next.path, workFolder: this.#work, nonce });
+  }
+
+  /** Gives a file that holds this content already the time of now; false when it does not, or is gone meanwhile. */
+  async #renew(file: string, etag: Digest): Promise<boolean> {
+    if ((await digestOfFile(file)) !== etag) return false;
+    const seconds = this.#clock.now() / 1000;
+    const renewed = await unless(
+      ['ENOENT'],
+      utimes(file, seconds, seconds).then(() => true),
+    );
+    if (renewed) await syncFolder(dirname(file));
+    return renewed ?? false;
   }
 
   /** The digest of a large object: hashed once, known again by what the file system says of the file. */
@@ -204,20 +243,6 @@ class FilesystemStore implements ObjectStore {
     if (!found?.isFile()) return;
     const etag = `${found.ino}-${found.size}-${found.mtimeNs}`;
     yield { key, size: Number(found.size), etag, modifiedMs: Number(found.mtimeMs) };
-  }
-
-  /** Takes away what writes that were interrupted more than a day ago left. Claims are left to their objects' writers. */
-  async #sweepOnce(): Promise<void> {
-    if (this.#swept) return;
-    this.#swept = true;
-    for (const name of await readdir(this.#work).catch(() => [])) {
-      if (isClaim(name)) continue;
-      const path = join(this.#work, name);
-      const found = await lstat(path).catch(() => undefined);
-      if (found && found.mtimeMs < this.#clock.now() - leftoverMs) {
-        await rm(path, { recursive: true, force: true }).catch(() => undefined);
-      }
-    }
   }
 }
 

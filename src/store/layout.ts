@@ -10,21 +10,30 @@ import { createRecord, readRecord } from './records.ts';
  *   blobs/sha256/ab/<hex>                           immutable: archives, provenance, OCI configs and manifests
  *   holdings/<upstream>/<chart>/<version>/
  *     first.json                                    the first bytes held; created if absent, the loser of a race adopts it
+ *     <archive-hex>.json                            a replacement that was accepted, and when: of several the latest counts,
+ *                                                   without any first.json
  *   attachments/<upstream>/<archive-hex>.json       what may come later: provenance. Compare-and-swap
  *   catalogs/sha256/<hex>.gz                        immutable: one upstream's claims, named by the digest of their text
  *   snapshots/sha256/<hex>.gz                       immutable: all holdings of one upstream, likewise
  *   state.json                                      the one object that moves everything. Compare-and-swap
+ *   lease.json                                      who does the upstream work now, and how that goes. Compare-and-swap
  *
  * Order of writes: blobs, holding, catalog or snapshot, state.json. Whatever dies in between leaves garbage, never a lie.
  */
 
 const format = 1;
 
+/** What `format.json` says in a store with this layout. */
+export const formatRecord: unknown = { format };
+
 /** Which layout the store has. */
 export const formatKey = 'format.json';
 
 /** The one object that moves everything. */
 export const stateKey = 'state.json';
+
+/** Who does the upstream work now. */
+export const leaseKey = 'lease.json';
 
 /** Bytes by their digest. */
 export function blobKey(digest: Digest): string {
@@ -35,6 +44,11 @@ export function blobKey(digest: Digest): string {
 /** The record of the first bytes held for a version. */
 export function firstHoldingKey(upstream: string, chart: string, version: string): string {
   return `holdings/${upstream}/${chart}/${version}/first.json`;
+}
+
+/** The record of bytes that were accepted for a version in place of those held before. */
+export function replacementKey(upstream: string, chart: string, version: string, archive: Digest): string {
+  return `holdings/${upstream}/${chart}/${version}/${hexOf(archive)}.json`;
 }
 
 /** What came beside the archive with this digest, as one upstream gave it. */
@@ -52,6 +66,40 @@ export function snapshotKey(digest: Digest): string {
   return `snapshots/sha256/${hexOf(digest)}.gz`;
 }
 
+/** What a key of a holding says. */
+export interface HoldingPlace {
+  readonly upstream: string;
+  readonly chart: string;
+  readonly version: string;
+  /** Whether these are the first bytes held, not a replacement. */
+  readonly first: boolean;
+}
+
+/** Whose holding a key names; undefined for a key that is none of ours. */
+export function holdingPlace(key: string): HoldingPlace | undefined {
+  const parts = /^holdings\/([^/]+)\/([^/]+)\/([^/]+)\/(first|[0-9a-f]{64})\.json$/.exec(key);
+  if (!parts) return undefined;
+  const [, upstream = '', chart = '', version = '', name] = parts;
+  return { upstream, chart, version, first: name === 'first' };
+}
+
+/** Beside which archive of which upstream attachments are; undefined for a key that is none of ours. */
+export function attachmentPlace(key: string): { readonly upstream: string; readonly archive: Digest } | undefined {
+  const [, upstream = '', hex] = /^attachments\/([^/]+)\/([0-9a-f]{64})\.json$/.exec(key) ?? [];
+  return hex === undefined ? undefined : { upstream, archive: `sha256:${hex}` };
+}
+
+/** Which blob a key names; undefined for a key that is none of ours. */
+export function blobOfKey(key: string): Digest | undefined {
+  const [, start, hex] = /^blobs\/sha256\/([0-9a-f]{2})\/([0-9a-f]{64})$/.exec(key) ?? [];
+  return start !== undefined && hex?.startsWith(start) ? `sha256:${hex}` : undefined;
+}
+
+/** Whether a key is that of a catalog or a snapshot. */
+export function isTableKey(key: string): boolean {
+  return /^(?:catalogs|snapshots)\/sha256\/[0-9a-f]{64}\.gz$/.test(key);
+}
+
 /** Makes an empty store ours. Faults with 'store-failed' when it has another layout than the one above. */
 export async function openLayout(store: ObjectStore): Promise<void> {
   const found = (await readFormat(store)) ?? (await createFormat(store));
@@ -64,7 +112,7 @@ export async function openLayout(store: ObjectStore): Promise<void> {
 }
 
 async function createFormat(store: ObjectStore): Promise<unknown> {
-  const written = await createRecord(store, formatKey, { format });
+  const written = await createRecord(store, formatKey, formatRecord);
   return written === 'conflict' ? readFormat(store) : format;
 }
 

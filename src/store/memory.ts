@@ -1,8 +1,9 @@
 import { digestOf } from '../chart/digest.ts';
 import type { ByteRange } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import type { ObjectInfo, ObjectStore, OpenObject, Precondition, Written } from './contract.ts';
+import type { ObjectInfo, ObjectStore, OpenObject, Precondition, PreparedStore, Written } from './contract.ts';
 import { requireKey, requirePrefix, requireRange } from './keys.ts';
+import { openLayout } from './layout.ts';
 
 interface Kept {
   readonly bytes: Buffer;
@@ -13,6 +14,18 @@ interface Kept {
 /** A store that lasts as long as the process, for tests. Bodies are always Buffers. */
 export function memoryStore(options: { readonly clock?: Clock } = {}): ObjectStore {
   return new MemoryStore(options.clock ?? systemClock);
+}
+
+/** The same, put together as the engine wants it: it leaves nothing behind that could be tidied away. */
+export function openMemory(options: { readonly clock?: Clock } = {}): PreparedStore {
+  const store = memoryStore(options);
+  return {
+    store,
+    prepare: () => openLayout(store),
+    conditional: () => true,
+    tidy: async () => 0,
+    close: () => undefined,
+  };
 }
 
 class MemoryStore implements ObjectStore {

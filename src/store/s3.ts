@@ -6,7 +6,7 @@ import { S3Client, type S3Options } from '../lib/s3-client.ts';
 import { S3Failure } from '../lib/s3-failure.ts';
 import { supportsConditionalWrites, withOwnConditions } from './conditional.ts';
 import type { ObjectInfo, ObjectStore, OpenObject, Precondition, PreparedStore, Written } from './contract.ts';
-import { requireKey, requirePrefix, requireRange } from './keys.ts';
+import { isKey, requireKey, requirePrefix, requireRange } from './keys.ts';
 
 /**
  * A store in a bucket, below a prefix. Nothing is contacted before `prepare`, which faults with 'store-failed' when the
@@ -16,15 +16,17 @@ import { requireKey, requirePrefix, requireRange } from './keys.ts';
 export function openS3Bucket(options: S3Options, { clock, log }: { clock: Clock; log: Log }): PreparedStore {
   const client = new S3Client(options, { clock, toError: (failure) => bucketFault(failure, options) });
   let bucket = s3Store(client);
+  let conditional = true;
   const prepare = async (): Promise<void> => {
     await client.ensureBucket();
-    const conditional = await supportsConditionalWrites(bucket).catch((error: unknown) => {
+    const supported = await supportsConditionalWrites(bucket).catch((error: unknown) => {
       if (!isDenied(error)) throw error;
       // what cannot be written can still be read
       log.error({ err: error }, 'the bucket cannot be written');
       return true;
     });
-    if (conditional) return;
+    if (supported) return;
+    conditional = false;
     log.warn('the bucket has no conditional writes: run one server only on it');
     bucket = withOwnConditions(s3Store(client));
   };
@@ -35,7 +37,36 @@ export function openS3Bucket(options: S3Options, { clock, log }: { clock: Clock;
     remove: (key) => bucket.remove(key),
     list: (prefix) => bucket.list(prefix),
   };
-  return { store, prepare, close: () => client.close() };
+  return {
+    store,
+    prepare,
+    conditional: () => conditional,
+    tidy: uploadTidier(client, { clock, log }),
+    close: () => client.close(),
+  };
+}
+
+/**
+ * Gives up uploads in parts. Ours are none, but what stands before a bucket may make them. A bucket that may not or
+ * cannot tell of them has none to tidy, which is said once.
+ */
+function uploadTidier(client: S3Client, { clock, log }: { clock: Clock; log: Log }): PreparedStore['tidy'] {
+  let told = false;
+  return async (olderThanMs) => {
+    const beforeMs = clock.now() - olderThanMs;
+    let count = 0;
+    try {
+      for await (const upload of client.uploads()) {
+        const isOld = isKey(upload.key) && upload.startedMs < beforeMs;
+        if (isOld && (await client.abortUpload(upload))) count += 1;
+      }
+    } catch (error) {
+      if (!isDenied(error) && !isUnknown(error)) throw error;
+      if (!told) log.debug({ err: error }, 'interrupted uploads in the bucket cannot be tidied');
+      told = true;
+    }
+    return count;
+  };
 }
 
 /**
@@ -77,6 +108,12 @@ async function read(client: S3Client, key: string, range: ByteRange | undefined)
 async function* list(client: S3Client, prefix: string): AsyncIterable<ObjectInfo> {
   requirePrefix(prefix);
   yield* client.list(prefix);
+}
+
+/** Whether the server does not know what was asked for. */
+function isUnknown(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof S3Failure && [405, 501].includes(cause.status ?? 0);
 }
 
 function isDenied(error: unknown): boolean {

@@ -4,10 +4,17 @@ import { readAll } from '../../src/lib/bytes.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { addTo } from './counter.ts';
 
+/** An empty store, and power over its time. */
+export interface StorePlace {
+  readonly store: ObjectStore;
+  /** Makes it an hour since the object was written. */
+  readonly makeOld: (key: string) => Promise<void>;
+}
+
 /** One promise of the contract, checked on an empty store. Rejects where the store does not keep it. */
 export interface StoreCheck {
   readonly name: string;
-  run(store: ObjectStore): Promise<void>;
+  run(store: ObjectStore, makeOld: StorePlace['makeOld']): Promise<void>;
 }
 
 /** The whole object, in memory. */

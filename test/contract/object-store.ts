@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 import { readAll } from '../../src/lib/bytes.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/store/contract.ts';
-import { bytesOf, conditionChecks, written, type StoreCheck } from './object-store-conditions.ts';
+import { bytesOf, conditionChecks, written, type StoreCheck, type StorePlace } from './object-store-conditions.ts';
+import { timeChecks } from './object-store-times.ts';
 
 const mebibyte = 1024 * 1024;
 const hello = Buffer.from('hello');
@@ -260,11 +261,16 @@ const plainChecks: readonly StoreCheck[] = [
 ];
 
 /** Every promise of the contract. */
-export const storeChecks: readonly StoreCheck[] = [...plainChecks, ...conditionChecks];
+export const storeChecks: readonly StoreCheck[] = [...plainChecks, ...timeChecks, ...conditionChecks];
 
 /** Runs every check, each on an empty store that `factory` makes. */
-export function describeObjectStore(name: string, factory: () => Promise<ObjectStore>): void {
+export function describeObjectStore(name: string, factory: () => Promise<StorePlace>): void {
   describe(`the object store ${name}`, () => {
-    for (const check of storeChecks) it(`${check.name}`, async () => check.run(await factory()));
+    for (const check of storeChecks) {
+      it(`${check.name}`, async () => {
+        const { store, makeOld } = await factory();
+        await check.run(store, makeOld);
+      });
+    }
   });
 }

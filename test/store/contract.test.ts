@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
+import { digestOf } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { S3Failure } from '../../src/lib/s3-failure.ts';
 import { supportsConditionalWrites, withOwnConditions } from '../../src/store/conditional.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/store/contract.ts';
 import { formatKey, openLayout } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { describeObjectStore, storeChecks } from '../contract/object-store.ts';
+import { ManualClock } from '../support/clock.ts';
 
 /** A store that breaks one promise, and the checks that must notice. */
 interface Broken {
@@ -117,6 +120,34 @@ const broken: readonly Broken[] = [
     noticedBy: ['removes an object, and what is not there as well'],
   },
   {
+    what: 'does not write what it has already',
+    make: (store) => ({
+      write: async (key, bytes, onlyIf) => {
+        const there = onlyIf === 'absent' ? undefined : await store.head(key);
+        const isSame =
+          there?.etag === digestOf(bytes) && (!onlyIf || onlyIf === 'absent' || onlyIf.etag === there.etag);
+        return isSame ? { etag: there.etag } : store.write(key, bytes, onlyIf);
+      },
+    }),
+    noticedBy: [
+      'renews the time of an object that is overwritten with the bytes it has',
+      'renews the time of a large object that is overwritten with the bytes it has',
+      'renews the time of an object that is replaced by the same bytes under a condition',
+    ],
+  },
+  {
+    what: 'touches what it refuses to write',
+    make: (store) => ({
+      write: async (key, bytes, onlyIf) => {
+        const written = await store.write(key, bytes, onlyIf);
+        const there = written === 'conflict' ? await store.read(key) : undefined;
+        if (Buffer.isBuffer(there?.body)) await store.write(key, there.body);
+        return written;
+      },
+    }),
+    noticedBy: ['leaves the time of an object alone when a condition fails'],
+  },
+  {
     what: 'has one etag for everything',
     make: (store) => ({ write: async (key, bytes) => (await store.write(key, bytes)) && { etag: 'same' } }),
     noticedBy: [
@@ -131,7 +162,8 @@ describe('the checks of the object store contract', () => {
     it(`notice a store that ${what}`, async () => {
       for (const name of noticedBy) {
         const check = storeChecks.find((one) => one.name === name);
-        const store = memoryStore();
+        const clock = new ManualClock();
+        const store = memoryStore({ clock });
         const promises = {
           head: store.head.bind(store),
           read: store.read.bind(store),
@@ -139,18 +171,20 @@ describe('the checks of the object store contract', () => {
           remove: store.remove.bind(store),
           list: store.list.bind(store),
         };
-        const rejected = await check?.run({ ...promises, ...make(promises) }).then(
-          () => false,
-          () => true,
-        );
+        const rejected = await check
+          ?.run({ ...promises, ...make(promises) }, () => clock.advance(3_600_000))
+          .then(
+            () => false,
+            () => true,
+          );
         expect([name, rejected]).toEqual([name, true]);
       }
     });
   }
 });
 
-const unconditional = (): ObjectStore => {
-  const store = memoryStore();
+const unconditional = (clock?: Clock): ObjectStore => {
+  const store = memoryStore(clock && { clock });
   return {
     head: (key) => store.head(key),
     read: (key, range) => store.read(key, range),
@@ -160,7 +194,10 @@ const unconditional = (): ObjectStore => {
   };
 };
 
-describeObjectStore('whose conditions this process keeps itself', async () => withOwnConditions(unconditional()));
+describeObjectStore('whose conditions this process keeps itself', async () => {
+  const clock = new ManualClock();
+  return { store: withOwnConditions(unconditional(clock)), makeOld: () => clock.advance(3_600_000) };
+});
 
 /** A store of ours whose conditional writes end like this. */
 async function failing(failure: S3Failure): Promise<ObjectStore> {
@@ -187,6 +224,17 @@ describe('the probe for conditional writes', () => {
     ['InvalidArgument', 400],
   ])('says no for a store that refuses the headers with %s', async (code, status) => {
     expect(await supportsConditionalWrites(await failing(new S3Failure(code, code, { status })))).toBe(false);
+  });
+
+  it('makes an empty store ours also when it refuses the headers, and never one that is of another kind', async () => {
+    const failure = new S3Failure('NotImplemented', 'no', { status: 501 });
+    const store = await failing(failure);
+    await store.remove(formatKey);
+    expect(await supportsConditionalWrites(store)).toBe(false);
+    await openLayout(store);
+    await store.write(formatKey, Buffer.from('{"format":2}'));
+    await expect(supportsConditionalWrites(store)).rejects.toMatchObject({ code: 'store-failed' });
+    expect(String((await store.read(formatKey))?.body)).toBe('{"format":2}');
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { readAll } from '../../src/lib/bytes.ts';
-import { filesystemStore } from '../../src/store/filesystem.ts';
+import { isClaim } from '../../src/store/filesystem-succession.ts';
+import { filesystemStore, openFilesystem } from '../../src/store/filesystem.ts';
 import { addTo } from '../contract/counter.ts';
 import { end } from '../support/process.ts';
 import { temporaryFolder } from '../support/temp.ts';
@@ -114,5 +115,35 @@ describe('a folder that several processes use at once', () => {
     }
     expect(seen).toBeGreaterThan(100);
     expect([...promised]).toEqual([]);
+  }, 60_000);
+
+  it('is tidied of what killed writers left while others write on undisturbed', async () => {
+    const path = await temporaryFolder();
+    const { store, tidy } = openFilesystem({ path });
+    await store.write('counter', Buffer.from('0'));
+    for (let round = 0; round < 4; round += 1) {
+      const victims = [new Worker('write', path), new Worker('count', path, '100000')];
+      await Promise.all(victims.map((victim) => victim.printed(8 + round * 5)));
+      await Promise.all(victims.map((victim) => victim.kill()));
+    }
+    const left = (await readdir(join(path, 'tmp'))).filter((name) => !isClaim(name));
+    await writeFile(join(path, 'tmp', 'left'), 'half');
+    for (const name of [...left, 'left']) await utimes(join(path, 'tmp', name), 0, 0);
+    const before = await counterOf(path);
+
+    const counters = [1, 2].map(() => new Worker('count', path, '60'));
+    const writer = new Worker('write', path);
+    let writing = true;
+    const statuses = Promise.all(counters.map((worker) => worker.ended())).finally(() => (writing = false));
+    let tidied = 0;
+    while (writing) tidied += await tidy(60_000);
+    expect(await statuses).toEqual([0, 0]);
+    await writer.kill();
+
+    expect(tidied).toBe(left.length + 1);
+    expect(await counterOf(path)).toBeGreaterThanOrEqual(before + 120);
+    for (const key of writer.lines) expect(await store.head(key)).toBeDefined();
+    await tidy(-60_000);
+    expect((await readdir(join(path, 'tmp'))).filter((name) => !isClaim(name))).toEqual([]);
   }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -8,17 +8,26 @@ import { digestOf } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
 import { diskFault } from '../../src/store/filesystem-faults.ts';
 import { claimFolder } from '../../src/store/filesystem-succession.ts';
-import { filesystemStore } from '../../src/store/filesystem.ts';
+import { filesystemStore, openFilesystem } from '../../src/store/filesystem.ts';
 import { describeObjectStore, patternBytes } from '../contract/object-store.ts';
-import { ManualClock } from '../support/clock.ts';
 import { faultOf } from '../support/http.ts';
 import { temporaryFolder } from '../support/temp.ts';
 import { cannotMount, smallVolume } from '../support/volume.ts';
 
-describeObjectStore('in a folder', async () => filesystemStore({ path: await temporaryFolder() }));
-
 const hello = Buffer.from('hello');
 const large = 3 * 1024 * 1024;
+const hourMs = 3_600_000;
+
+describeObjectStore('in a folder', async () => {
+  const path = await temporaryFolder();
+  return { store: filesystemStore({ path }), makeOld: (key) => age(join(path, key), hourMs) };
+});
+
+/** Sets the time of a file or folder back. */
+async function age(path: string, ms: number): Promise<void> {
+  const { mtimeMs } = await stat(path);
+  await utimes(path, (mtimeMs - ms) / 1000, (mtimeMs - ms) / 1000);
+}
 
 async function bytesOf(store: ReturnType<typeof filesystemStore>, key: string): Promise<string> {
   return String((await store.read(key))?.body);
@@ -49,17 +58,52 @@ describe('a store in a folder', () => {
     expect(keys).toEqual(['a']);
   });
 
-  it('takes what was interrupted away after a day, and not before', async () => {
+  it('is made ours when it is prepared, and refused when it is of another kind', async () => {
+    const { store, prepare, conditional } = openFilesystem({ path: await temporaryFolder() });
+    await prepare();
+    expect(await bytesOf(store, 'format.json')).toBe('{"format":1}\n');
+    expect(conditional()).toBe(true);
+    await store.write('format.json', Buffer.from('{"format":2}'));
+    expect((await faultOf(prepare())).code).toBe('store-failed');
+  });
+
+  it('takes what was interrupted long ago away, and nothing else', async () => {
     const path = await temporaryFolder();
-    const clock = new ManualClock();
-    for (const [name, ageMs] of Object.entries({ old: 25 * 3_600_000, young: 3_600_000, 'claim-x': 1e9 })) {
-      await mkdir(join(path, 'tmp', name), { recursive: true });
-      await writeFile(join(path, 'tmp', name, 'half'), 'x');
-      const time = new Date(clock.now() - ageMs);
-      await utimes(join(path, 'tmp', name), time, time);
+    const { store, tidy } = openFilesystem({ path });
+    await store.write('tmp/a', hello);
+    const old = ['old-file', 'old.claim', 'claim-held', 'claim-emptied'];
+    for (const name of [...old, 'young-file', 'young.claim', 'claim-young']) {
+      const file = join(path, 'tmp', name);
+      if (!name.endsWith('file')) await mkdir(file);
+      if (!name.endsWith('emptied')) await writeFile(name.endsWith('file') ? file : join(file, 'nonce'), 'x');
     }
-    await filesystemStore({ path, clock }).write('a', hello);
-    expect((await readdir(join(path, 'tmp'))).sort()).toEqual(['claim-x', 'young']);
+    for (const name of old) await age(join(path, 'tmp', name), 25 * hourMs);
+    for (const name of ['young-file', 'young.claim']) await age(join(path, 'tmp', name), 23 * hourMs);
+    await age(join(path, 't!/mp/a'), 25 * hourMs);
+    expect(await tidy(24 * hourMs)).toBe(3);
+    expect((await readdir(join(path, 'tmp'))).sort()).toEqual([
+      'claim-held',
+      'claim-young',
+      'young-file',
+      'young.claim',
+    ]);
+    expect(await tidy(24 * hourMs)).toBe(0);
+    expect(await bytesOf(store, 'tmp/a')).toBe('hello');
+  });
+
+  it('has nothing to tidy before anything was written', async () => {
+    expect(await openFilesystem({ path: join(await temporaryFolder(), 'none') }).tidy(0)).toBe(0);
+  });
+
+  it('writes nothing when an object has the bytes already, so that a full disk can renew it', async () => {
+    const path = await temporaryFolder();
+    const store = filesystemStore({ path });
+    await store.write('a', hello);
+    const { ino } = await stat(join(path, 'a'));
+    await rm(join(path, 'tmp'), { recursive: true });
+    await store.write('a', hello);
+    expect((await stat(join(path, 'a'))).ino).toBe(ino);
+    expect(await readdir(path)).toEqual(['a']);
   });
 
   it('leaves no file open, whatever becomes of the bodies', async () => {

@@ -1,13 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { supportsConditionalWrites } from '../../src/store/conditional.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { formatKey } from '../../src/store/layout.ts';
+import type { StorePlace } from '../contract/object-store-conditions.ts';
 import { describeObjectStore } from '../contract/object-store.ts';
+import { ManualClock } from '../support/clock.ts';
 import { faultOf } from '../support/http.ts';
 import { openS3Store } from '../support/s3-store.ts';
 import { needsTools } from '../support/tools.ts';
@@ -38,6 +41,17 @@ describe.skipIf(needsTools('versitygw'))('against a real S3 server', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  async function emptyPlace(prefix: string): Promise<StorePlace> {
+    const store = withoutServersOwn(await emptyBucket(prefix));
+    const bucket = join(folder, `bucket-${buckets}`);
+    const makeOld = async (key: string): Promise<void> => {
+      const file = join(bucket, prefix + key);
+      const hourAgo = (await stat(file)).mtimeMs / 1000 - 3600;
+      await utimes(file, hourAgo, hourAgo);
+    };
+    return { store, makeOld };
+  }
+
   async function emptyBucket(prefix: string): Promise<ObjectStore> {
     buckets += 1;
     const { store, close } = await openS3Store(server.options(`bucket-${buckets}`, { prefix }));
@@ -46,8 +60,8 @@ describe.skipIf(needsTools('versitygw'))('against a real S3 server', () => {
     return store;
   }
 
-  describeObjectStore('in a bucket', async () => withoutServersOwn(await emptyBucket('')));
-  describeObjectStore('in a bucket below a prefix', async () => withoutServersOwn(await emptyBucket('chart+room/V1/')));
+  describeObjectStore('in a bucket', () => emptyPlace(''));
+  describeObjectStore('in a bucket below a prefix', () => emptyPlace('chart+room/V1/'));
 
   it('says that this server has conditional writes, and leaves only its format behind', async () => {
     const store = await emptyBucket('');
@@ -85,6 +99,22 @@ describe.skipIf(needsTools('versitygw'))('against a real S3 server', () => {
     onTestFinished(close);
     await store.write('a', Buffer.from('hello'));
     expect((await store.head('a'))?.size).toBe(5);
+  });
+
+  it('gives up uploads in parts that were begun long ago, and leaves objects alone', async () => {
+    const clock = new ManualClock(Date.now() + 23 * 3_600_000);
+    const { store, tidy, close } = await openS3Store(server.options('uploads', { prefix: 'p/' }), clock);
+    onTestFinished(close);
+    await store.write('blobs/a', Buffer.from('a'));
+    const { port, accessKeyId: accessKey, secretAccessKey: secretKey, region } = server;
+    const other = new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey, region });
+    for (const key of ['p/blobs/a', 'p/blobs/b+c', 'q/x']) await other.initiateNewMultipartUpload('uploads', key, {});
+    expect(await tidy(24 * 3_600_000)).toBe(0);
+    await clock.advance(2 * 3_600_000);
+    expect(await tidy(24 * 3_600_000)).toBe(2);
+    expect(await tidy(24 * 3_600_000)).toBe(0);
+    expect((await store.head('blobs/a'))?.size).toBe(1);
+    expect(await other.findUploadId('uploads', 'q/x')).toBeDefined();
   });
 
   it('lists more objects than one answer holds', async () => {
