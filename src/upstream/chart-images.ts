@@ -4,19 +4,13 @@ import type { SourceRef } from '../chart/catalog.ts';
 import { digestOf, isDigest, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { chartMetadata } from '../formats/chart-metadata.ts';
-import {
-  isRepository,
-  isTag,
-  maxConfigBytes,
-  readConfig,
-  readManifest,
-  type ChartManifest,
-} from '../formats/oci-manifest.ts';
+import { maxConfigBytes, readConfig, readManifest, type ChartManifest } from '../formats/oci-manifest.ts';
 import { readAll, TooManyBytes } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Description, Incoming, Part } from './contract.ts';
 import { chartOf } from './registry-address.ts';
-import type { FetchedManifest, RegistryClient } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { pinnedSource, readSource, type RegistrySource } from './registry-source.ts';
 
 interface ChartImagesOptions {
   readonly upstream: string;
@@ -25,29 +19,25 @@ interface ChartImagesOptions {
 }
 
 /** A manifest that is a chart's. */
-interface ChartImage extends FetchedManifest {
-  readonly repository: string;
+interface ChartImage {
+  readonly manifest: Buffer;
+  /** Of what the tag points to: this manifest, or an index with nothing else in it. */
+  readonly digest: Digest;
   readonly chart: ChartManifest;
 }
 
-interface Reference {
-  readonly repository: string;
-  /** A tag or a digest. */
-  readonly reference: string;
-}
-
-/** What was just described is about to be opened; a tag may move, so it is not believed for longer. */
+/** What failed half way is tried again soon; a tag may move, so it is not believed for longer. */
 const rememberMs = 60_000;
 const maxRemembered = 200;
 const maxRememberedBytes = 8 * 1024 * 1024;
 
-/** Charts in a registry, by `<repository>:<tag>` or `<repository>@<digest>`. */
+/** Charts in a registry, by the sources of `registry-source.ts`. */
 export class ChartImages {
   readonly #options: ChartImagesOptions;
   readonly #images = new LRUCache<string, { readonly image: ChartImage; readonly atMs: number }>({
     max: maxRemembered,
     maxSize: maxRememberedBytes,
-    sizeCalculation: ({ image }) => image.bytes.length + 1,
+    sizeCalculation: ({ image }) => image.manifest.length + 1,
   });
 
   constructor(options: ChartImagesOptions) {
@@ -60,104 +50,102 @@ export class ChartImages {
    * the reference: whoever asked for one chart must not get another.
    */
   async describe(source: SourceRef, signal: AbortSignal): Promise<Description | undefined> {
-    const image = await this.#image(source, signal);
+    const place = this.#read(source);
+    const { repository } = place;
+    const image = await this.#image(place, signal);
     if (!image) return undefined;
-    const { repository, chart, digest } = image;
-    const config = await this.#config(source, image, signal);
+    const { manifest, digest, chart } = image;
+    const config = await this.#config(place, chart, signal);
     const fields = readConfig(config);
-    if (!fields) throw this.#notAChart(source, 'its config is not a JSON object');
+    if (!fields) throw this.#notAChart(place, 'its config is not a JSON object');
     const { name, version } = fields;
-    const expected = versionIn(this.#parse(source)) ?? version;
+    const expected = versionIn(place) ?? version;
     if (typeof version !== 'string' || name !== chartOf(repository) || version !== expected) {
-      throw this.#invalid(source, `holds the chart ${word(name)} ${word(version)}, which is not what it is called`);
+      throw this.#invalid(place, `holds the chart ${word(name)} ${word(version)}, which is not what it is called`);
     }
     const described = chartMetadata(fields);
     if ('rejected' in described)
-      throw this.#invalid(source, `has a Chart.yaml that Helm refuses (${described.rejected})`);
+      throw this.#invalid(place, `has a Chart.yaml that Helm refuses (${described.rejected})`);
     const claim = {
       chart: name,
       version,
-      source: `${repository}@${digest}`,
+      source: pinnedSource(repository, digest, chart),
       digest: chart.archive.digest,
       created: chart.created,
       metadata: described.metadata,
       extra: described.extra,
     };
-    return { claim, manifest: image.bytes, config };
+    return { claim, manifest, config };
   }
 
   /** The bytes of the archive or the provenance; undefined when the registry does not have them. */
   async open(source: SourceRef, part: Part, signal: AbortSignal): Promise<Incoming | undefined> {
-    const image = await this.#image(source, signal);
-    const descriptor = part === 'archive' ? image?.chart.archive : image?.chart.provenance;
-    if (!image || !descriptor) return undefined;
-    const blob = await this.#options.registry.blob(image.repository, descriptor, signal);
-    return blob && { ...blob, descriptor };
+    const place = this.#read(source);
+    const files = place.files ?? (await this.#image(place, signal))?.chart;
+    const file = files?.[part];
+    const blob = file && (await this.#options.registry.blob(place.repository, file, signal));
+    return blob && { ...blob, digest: file.digest };
   }
 
   /** The chart's manifest, remembered for a moment. */
-  async #image(source: SourceRef, signal: AbortSignal): Promise<ChartImage | undefined> {
+  async #image(place: RegistrySource, signal: AbortSignal): Promise<ChartImage | undefined> {
     const { clock } = this.#options;
-    const { repository, reference } = this.#parse(source);
-    const kept = this.#images.get(source);
-    if (kept && (isDigest(reference) || clock.elapsed() - kept.atMs < rememberMs)) return kept.image;
-    const image = await this.#fetch(source, repository, reference, signal);
-    if (!image) return undefined;
-    const remembered = { image, atMs: clock.elapsed() };
-    this.#images.set(source, remembered);
-    this.#images.set(`${repository}@${image.digest}`, remembered);
+    const kept = this.#images.get(place.name);
+    if (kept && (isDigest(place.reference) || clock.elapsed() - kept.atMs < rememberMs)) return kept.image;
+    const image = await this.#fetch(place, place.reference, signal);
+    if (image) this.#images.set(place.name, { image, atMs: clock.elapsed() });
     return image;
   }
 
   async #fetch(
-    source: SourceRef,
-    repository: string,
+    place: RegistrySource,
     reference: string,
     signal: AbortSignal,
     depth = 0,
   ): Promise<ChartImage | undefined> {
-    const manifest = await this.#options.registry.manifest(repository, reference, signal);
+    const manifest = await this.#options.registry.manifest(place.repository, reference, signal);
     if (!manifest) return undefined;
     const read = readManifest(manifest.bytes);
     switch (read.kind) {
       case 'chart':
-        return { ...manifest, repository, chart: read.chart };
-      case 'single':
-        if (depth > 0) throw this.#notAChart(source, 'an index within an index');
-        return await this.#fetch(source, repository, read.entry.digest, signal, depth + 1);
+        return { manifest: manifest.bytes, digest: manifest.digest, chart: read.chart };
+      case 'single': {
+        if (depth > 0) throw this.#notAChart(place, 'an index within an index');
+        const only = await this.#fetch(place, read.entry.digest, signal, depth + 1);
+        return only && { ...only, digest: manifest.digest };
+      }
       case 'other':
-        throw this.#notAChart(source, `it is ${read.what}`);
+        throw this.#notAChart(place, `it is ${read.what}`);
       case 'invalid':
-        throw this.#notAChart(source, `its manifest cannot be used: ${read.why}`);
+        throw this.#notAChart(place, `its manifest cannot be used: ${read.why}`);
       case 'unreadable':
-        throw this.#unreadable(source);
+        throw this.#unreadable(place);
     }
   }
 
-  async #config(source: SourceRef, { repository, chart }: ChartImage, signal: AbortSignal): Promise<Buffer> {
-    const { digest, size } = chart.config;
-    const blob = await this.#options.registry.blob(repository, chart.config, signal);
+  async #config(place: RegistrySource, { config }: ChartManifest, signal: AbortSignal): Promise<Buffer> {
+    const { digest, size } = config;
+    const blob = await this.#options.registry.blob(place.repository, config, signal);
     if (!blob) {
-      const message = `${this.#options.upstream}: the registry has ${source}, but not its config.`;
+      const message = `${this.#options.upstream}: the registry has ${place.name}, but not its config.`;
       throw new Fault('upstream-failed', message, 'Push the chart again; the registry lost a part of it.');
     }
     const bytes = await readAll(blob.body, Math.min(size, maxConfigBytes)).catch((error: unknown) => {
-      throw error instanceof TooManyBytes ? this.#mismatch(source, digest) : error;
+      throw error instanceof TooManyBytes ? this.#mismatch(place, digest) : error;
     });
-    if (digestOf(bytes) !== digest) throw this.#mismatch(source, digest);
+    if (digestOf(bytes) !== digest) throw this.#mismatch(place, digest);
     return bytes;
   }
 
-  #parse(source: SourceRef): Reference {
-    const [, repository = '', tag, digest] = /^([^:@]+)(?::([^:@]+)|@(sha256:[0-9a-f]{64}))$/.exec(source) ?? [];
-    const reference = tag !== undefined && isTag(tag) ? tag : digest;
-    if (reference !== undefined && isRepository(repository)) return { repository, reference };
+  #read(source: SourceRef): RegistrySource {
+    const read = readSource(source);
+    if (read) return read;
     const message = `${this.#options.upstream}: ${word(source)} names nothing in a registry.`;
     throw new Fault('invalid-reference', message, 'Check charts; names are lower case, without tag or digest.');
   }
 
-  #mismatch(source: SourceRef, digest: Digest): Fault {
-    const message = `${this.#options.upstream}: the config of ${source} is not the bytes that ${digest} names.`;
+  #mismatch({ name }: RegistrySource, digest: Digest): Fault {
+    const message = `${this.#options.upstream}: the config of ${name} is not the bytes that ${digest} names.`;
     return new Fault(
       'digest-mismatch',
       message,
@@ -165,8 +153,8 @@ export class ChartImages {
     );
   }
 
-  #unreadable(source: SourceRef): Fault {
-    const message = `${this.#options.upstream}: the registry answered with no manifest when asked for that of ${source}.`;
+  #unreadable({ name }: RegistrySource): Fault {
+    const message = `${this.#options.upstream}: the registry answered with no manifest when asked for that of ${name}.`;
     return new Fault(
       'upstream-failed',
       message,
@@ -174,19 +162,19 @@ export class ChartImages {
     );
   }
 
-  #notAChart(source: SourceRef, found: string): Fault {
-    const message = `${this.#options.upstream}: ${source} is not a chart: ${found}.`;
+  #notAChart({ name }: RegistrySource, found: string): Fault {
+    const message = `${this.#options.upstream}: ${name} is not a chart: ${found}.`;
     return new Fault('not-a-chart', message, 'Charts are put into a registry with helm push.');
   }
 
-  #invalid(source: SourceRef, problem: string): Fault {
-    const message = `${this.#options.upstream}: ${source} ${problem}.`;
+  #invalid({ name }: RegistrySource, problem: string): Fault {
+    const message = `${this.#options.upstream}: ${name} ${problem}.`;
     return new Fault('archive-invalid', message, 'Push it with helm push, which names it after what is inside.');
   }
 }
 
 /** The version that a tag promises; a digest promises none. */
-function versionIn({ reference }: Reference): string | undefined {
+function versionIn({ reference }: RegistrySource): string | undefined {
   return isDigest(reference) ? undefined : reference.replaceAll('_', '+');
 }
 

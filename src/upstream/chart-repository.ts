@@ -1,8 +1,8 @@
 import { Catalog, type Claim, type SourceRef, type Validator } from '../chart/catalog.ts';
 import { Fault } from '../chart/fault.ts';
-import { indexTooLarge, type IndexContents, type IndexDelivery } from '../formats/index.ts';
-import { readChunks, TooManyBytes } from '../lib/bytes.ts';
-import type { Incoming, Listing, Part, Upstream } from './contract.ts';
+import { indexTooLarge, type IndexContents, type IndexQuestion, type UnchangedIndex } from '../formats/index.ts';
+import { TooManyBytes } from '../lib/bytes.ts';
+import type { Incoming, Listing, Part, Unchanged, Upstream } from './contract.ts';
 import { faultOfStatus } from './http-faults.ts';
 import type { HttpAnswer, HttpClient } from './http.ts';
 
@@ -13,8 +13,11 @@ export interface ChartRepositoryOptions {
   /** Where `index.yaml` is, without it. A query stays with everything below. */
   readonly url: URL;
   readonly http: HttpClient;
-  /** Reads an index in a thread; the chunks are its own from then on. */
-  readonly readIndex: (delivery: IndexDelivery) => Promise<IndexContents | 'unchanged'>;
+  /** Reads an index in a thread, which gets it while it arrives. Rejects with `TooManyBytes` beyond `maxBytes`. */
+  readonly readIndex: (
+    question: Omit<IndexQuestion, 'body'>,
+    body: AsyncIterable<Uint8Array>,
+  ) => Promise<IndexContents | UnchangedIndex>;
   /** Opens what an index names with an `oci://` url. */
   readonly openOci: (url: string, part: Part, signal: AbortSignal) => Promise<Incoming | undefined>;
   readonly maxIndexBytes: number;
@@ -22,36 +25,45 @@ export interface ChartRepositoryOptions {
 
 /**
  * A chart repository as Helm knows them: `index.yaml`, and archives wherever its urls point. Lists with conditional
- * requests; an index that says the same as before is 'unchanged' however its bytes differ.
+ * requests; an index that says the same as before is unchanged however its bytes differ.
  */
 export function chartRepository(options: ChartRepositoryOptions): Upstream {
   return {
-    list: (validator, signal) => list(options, validator, signal),
+    list: (validator, signal, known) => list(options, { last: validator, known }, signal),
     find: (chart, version, signal) => find(options, chart, version, signal),
     // an index row says everything there is to say
     describe: async () => undefined,
     open: (source, part, signal) => open(options, source, part, signal),
+    allowance: () => options.http.allowance(),
   };
 }
 
+/** What is known of an index that is asked for, or the one chart that matters. */
+type Knowledge = Pick<IndexQuestion, 'known' | 'chart'> & { readonly last: Validator | undefined };
+
 async function list(
   options: ChartRepositoryOptions,
-  validator: Validator | undefined,
+  knowledge: Knowledge,
   signal: AbortSignal,
-): Promise<Listing | 'unchanged'> {
+): Promise<Listing | Unchanged> {
+  const validator = knowledge.last;
   const answer = await options.http.request({ url: indexUrl(options.url), headers: conditions(validator), signal });
-  if (answer.status === 304 && validator) {
+  if (answer.status === 304 && (validator?.etag ?? validator?.lastModified) !== undefined) {
     await answer.dump();
-    return 'unchanged';
+    return { unchanged: true, validator: { ...validator, ...validatorsOf(answer) } };
   }
   if (answer.status !== 200) {
     await answer.dump();
     throw noIndex(options, answer);
   }
-  const contents = await readBody(options, answer, validator);
-  if (contents === 'unchanged') return 'unchanged';
-  const { claims, content, rows, rejected, examples } = contents;
-  return { claims, rejected, examples, validator: { ...validatorsOf(answer), content, rows } };
+  const contents = await readBody(options, answer, knowledge);
+  const told = { ...validatorsOf(answer), content: contents.content };
+  if ('unchanged' in contents) {
+    const rows = validator?.rows;
+    return { unchanged: true, validator: { ...told, ...(rows && { rows }) } };
+  }
+  const { claims, rows, rejected, examples } = contents;
+  return { claims, rejected, examples, validator: { ...told, rows } };
 }
 
 /** Asks for the whole index: no request says less, and an index is what such an upstream answers for. */
@@ -61,8 +73,8 @@ async function find(
   version: string,
   signal: AbortSignal,
 ): Promise<Claim | undefined> {
-  const listing = await list(options, undefined, signal);
-  if (listing === 'unchanged') return undefined;
+  const listing = await list(options, { last: undefined, chart }, signal);
+  if ('unchanged' in listing) return undefined;
   return new Catalog(listing.claims).find(chart, version)?.claims[0];
 }
 
@@ -99,8 +111,8 @@ function noIndex({ name }: ChartRepositoryOptions, answer: HttpAnswer): Fault {
 async function readBody(
   options: ChartRepositoryOptions,
   answer: HttpAnswer,
-  last: Validator | undefined,
-): Promise<IndexContents | 'unchanged'> {
+  knowledge: Knowledge,
+): Promise<IndexContents | UnchangedIndex> {
   const { name: upstream, maxIndexBytes: maxBytes } = options;
   const encoding = answer.headers['content-encoding']?.toLowerCase() || 'identity';
   const gzip = encoding === 'gzip' || encoding === 'x-gzip';
@@ -118,9 +130,8 @@ async function readBody(
     throw indexTooLarge(upstream, maxBytes);
   }
   try {
-    const chunks = await readChunks(answer.body, maxBytes);
     const url = `${answer.url.origin}${answer.url.pathname}`;
-    return await options.readIndex({ upstream, url, chunks, gzip, maxBytes, last });
+    return await options.readIndex({ upstream, url, gzip, maxBytes, ...knowledge }, answer.body);
   } catch (error) {
     throw error instanceof TooManyBytes ? indexTooLarge(upstream, maxBytes) : error;
   }

@@ -1,5 +1,5 @@
 import type { Claim, SourceRef, Validator } from '../chart/catalog.ts';
-import type { Descriptor } from '../chart/digest.ts';
+import type { Digest } from '../chart/digest.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
 
 /** What an upstream says it has, all of it. */
@@ -14,9 +14,33 @@ export interface Listing {
   readonly examples: readonly string[];
 }
 
+/** The same as the last time. */
+export interface Unchanged {
+  readonly unchanged: true;
+  /** Hand it to the next `list`: it may be newer than the one that was given. */
+  readonly validator: Validator;
+}
+
+/** A version that was asked for by name. */
+export interface Found extends Claim {
+  /**
+   * For a registry: what its tag points to now, when upstream says that without being asked for more. The source that
+   * `describe` gives the same manifest is equal to it up to its first space.
+   */
+  readonly pinned?: SourceRef | undefined;
+}
+
+/** What an upstream says is left of its rate limit, in requests that count against it. */
+export interface Allowance {
+  readonly remaining: number;
+  readonly limit: number;
+  /** What the limit is for; where upstream named the end of that instead, the time until then when it did. At most a day. */
+  readonly windowMs: number;
+}
+
 /** What a listing could not say: for a registry, the verbatim manifest and config of a claim. */
 export interface Description {
-  /** The claim again, now with digest and metadata, its source pinned to the manifest's digest. */
+  /** The claim again, now with digest and metadata, its source pinned: opening that asks for no manifest again. */
   readonly claim: Claim;
   readonly manifest: Uint8Array;
   readonly config: Uint8Array;
@@ -27,8 +51,8 @@ export interface Incoming {
   /** What upstream announced, if anything. */
   readonly size: number | undefined;
   readonly body: AsyncIterable<Uint8Array>;
-  /** For a registry: what the manifest says these bytes are. */
-  readonly descriptor?: Descriptor;
+  /** For a registry: what the manifest says of these bytes. */
+  readonly digest?: Digest;
 }
 
 /** Which of a chart version's files. */
@@ -39,12 +63,17 @@ export type Part = 'archive' | 'provenance';
  * Every method throws a `Fault` that names the upstream; `signal` ends it early with the signal's reason.
  */
 export interface Upstream {
-  /** Everything on offer, or 'unchanged' while `validator` still describes it. Faults rather than returning part of a listing. */
-  list(validator: Validator | undefined, signal: AbortSignal): Promise<Listing | 'unchanged'>;
-  /** One version by exact name, listed or not; undefined is an authoritative no. */
-  find(chart: string, version: string, signal: AbortSignal): Promise<Claim | undefined>;
+  /**
+   * Everything on offer, or that `validator` still describes it. Faults rather than returning part of a listing. What it
+   * says again may share the text of `known`, the catalog that the last one led to.
+   */
+  list(validator: Validator | undefined, signal: AbortSignal, known?: SharedTable): Promise<Listing | Unchanged>;
+  /** One version by exact name, listed or not; undefined is an authoritative no. Costs a registry one `HEAD`. */
+  find(chart: string, version: string, signal: AbortSignal): Promise<Found | undefined>;
   /** What a listing could not say. Only for claims without metadata; undefined when upstream no longer has it. Faults with 'not-a-chart' for what is none. */
   describe(source: SourceRef, signal: AbortSignal): Promise<Description | undefined>;
   /** Opens the bytes a claim named; undefined when upstream does not have them (any more). */
   open(source: SourceRef, part: Part, signal: AbortSignal): Promise<Incoming | undefined>;
+  /** As its answers told last; undefined while they say nothing, or when that is longer ago than the window they named. */
+  allowance(): Allowance | undefined;
 }

@@ -34,6 +34,16 @@ export class Deadline {
     return this.#caller?.reason;
   }
 
+  /** Calls back when the work is done, its time is up or the caller gave up: maybe more than once. */
+  whenOver(callback: () => void): void {
+    const over = (): void => {
+      // what is listened to lives as long as the caller's signal
+      this.signal.removeEventListener('abort', over);
+      callback();
+    };
+    for (const signal of [this.#ended.signal, this.signal]) signal.addEventListener('abort', over);
+  }
+
   /** The work is done: time no longer matters. */
   end(): void {
     this.#ended.abort();

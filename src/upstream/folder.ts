@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { type Claim, claimTable, type SourceRef, type Validator } from '../chart/catalog.ts';
 import { type Digest, digestOf } from '../chart/digest.ts';
 import { asFault, Fault } from '../chart/fault.ts';
-import type { Description, Incoming, Listing, Part, Upstream } from './contract.ts';
+import { TableReader, type SharedTable } from '../lib/shared-table.ts';
+import type { Description, Incoming, Listing, Part, Unchanged, Upstream } from './contract.ts';
 import { FolderArchives, type FolderArchivesOptions, whyNot } from './folder-archives.ts';
 import { type FileInFolder, findFiles, type FoundFiles, locate, readChunksOf } from './folder-files.ts';
 
@@ -38,16 +39,17 @@ class Folder implements Upstream {
     this.#archives = new FolderArchives(options);
   }
 
-  async list(validator: Validator | undefined, signal: AbortSignal): Promise<Listing | 'unchanged'> {
+  async list(validator: Validator | undefined, signal: AbortSignal): Promise<Listing | Unchanged> {
     return this.#guard(signal, async () => {
       const found = await findFiles(this.#options.path, signal);
       const etag = fingerprint(found, this.#options.maxArchiveBytes);
-      if (validator?.etag === etag) return 'unchanged';
+      if (validator?.etag === etag) return { unchanged: true, validator };
       const { claims, rejected, examples, settled } = await this.#read(found, signal);
       const table = claimTable(claims);
-      const rows = rowsDigest(table.text, rejected);
-      if (validator?.rows === rows) return 'unchanged';
-      return { claims: table, validator: { ...(settled && { etag }), rows }, rejected, examples };
+      const rows = rowsDigest(table, rejected);
+      const told = { ...(settled && { etag }), rows };
+      if (validator?.rows === rows) return { unchanged: true, validator: told };
+      return { claims: table, validator: told, rejected, examples };
     });
   }
 
@@ -69,6 +71,11 @@ class Folder implements Upstream {
       const file = await locate(this.#options.path, part === 'archive' ? source : `${source}.prov`);
       return file && { size: file.size, body: this.#body(file, signal) };
     });
+  }
+
+  /** A folder has no rate limit. */
+  allowance(): undefined {
+    return undefined;
   }
 
   async *#body(file: FileInFolder, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -146,8 +153,8 @@ function fingerprint({ files, refused }: FoundFiles, maxArchiveBytes: number): s
   return hash.digest('hex');
 }
 
-function rowsDigest(table: SharedArrayBuffer, rejected: Readonly<Record<string, number>>): Digest {
-  return digestOf(Buffer.concat([Buffer.from(table), Buffer.from(JSON.stringify(rejected))]));
+function rowsDigest(table: SharedTable, rejected: Readonly<Record<string, number>>): Digest {
+  return digestOf(Buffer.concat([...new TableReader(table).text(), Buffer.from(JSON.stringify(rejected))]));
 }
 
 function countReasons(dropped: readonly { readonly reason: string }[]): Record<string, number> {

@@ -6,6 +6,7 @@ import { Deadline } from './deadline.ts';
 import { faultOfError } from './http-faults.ts';
 import { openTransport, type Transport } from './http-transport.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from './http.ts';
+import type { UpstreamLimits } from './limits.ts';
 import { followRedirects } from './redirects.ts';
 
 /** What a client needs to know of its upstream. */
@@ -15,7 +16,9 @@ export interface HttpClientOptions {
   /** The only origin (scheme, host and port) that ever receives what `authorization` presents. */
   readonly origin: URL;
   readonly authorization: Authorization;
-  /** Bounds one request with its redirects, its token and its body as a whole. */
+  /** Shared by all clients of the upstream. */
+  readonly limits: UpstreamLimits;
+  /** Bounds one request with its redirects, its token and its body as a whole, from when it is its turn. */
   readonly timeoutMs: number;
   /** Sockets to one host at most. */
   readonly connections: number;
@@ -37,20 +40,23 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   const transport = openTransport(options);
   return {
     request: (request) => sendWithin(options, transport, request),
+    allowance: () => options.limits.allowance(),
     close: () => transport.close(),
   };
 }
 
-/** The whole request under one deadline, which ends with the body. */
+/** The whole request in one turn and under one deadline, which end with the body. */
 async function sendWithin(options: HttpClientOptions, transport: Transport, request: HttpRequest): Promise<HttpAnswer> {
-  request.signal.throwIfAborted();
+  const endTurn = await options.limits.turn(request.signal);
   const deadline = new Deadline(options.clock, options.timeoutMs, request.signal);
+  deadline.whenOver(endTurn);
   const send = (url: URL, trusted: boolean): Promise<HttpAnswer> =>
     trusted && url.origin === options.origin.origin
       ? sendAuthorized(options, transport, request, url, deadline)
       : transport.send({ ...hopOf(request, url), headers: travellingHeaders(request) }, deadline);
   try {
     const answer = await followRedirects(options.upstream, request.method ?? 'GET', request.url, send);
+    options.limits.hear(answer);
     logAnswer(options.log, options.upstream, request, answer);
     return endingWith(answer, deadline);
   } catch (error) {

@@ -150,9 +150,12 @@ export function faultOfStatus(
 ): Fault {
   const { status, retryAfterMs } = answer;
   const code = codeOfStatus(status, retryAfterMs);
-  const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const details = retryAfterMs === undefined ? {} : { retryAfterMs: Math.min(retryAfterMs, maxRetryAfterMs) };
   return new Fault(code, messages[code](upstream, status, what), advices[code], details);
 }
+
+/** Nobody is left alone for longer, whatever a server says. */
+const maxRetryAfterMs = 6 * 60 * 60_000;
 
 type StatusCode = Extract<FaultCode, 'unauthorized' | 'forbidden' | 'rate-limited' | 'upstream-failed'>;
 

@@ -64,16 +64,22 @@ async function sendHop(options: TransportOptions, agent: Agent, hop: Hop, deadli
     };
     return faultOfError(failed, error);
   };
+  const sent = send(url, {
+    dispatcher: agent,
+    method,
+    headers: { 'user-agent': `chartroom/${options.version}`, ...hop.headers },
+    signal: deadline.signal,
+    ...(hop.body !== undefined && { body: hop.body }),
+  });
   try {
-    const answer = await send(url, {
-      dispatcher: agent,
-      method,
-      headers: { 'user-agent': `chartroom/${options.version}`, ...hop.headers },
-      signal: deadline.signal,
-      ...(hop.body !== undefined && { body: hop.body }),
-    });
+    // before it is connected nothing hears the signal
+    const answer = await deadline.race(sent);
     return answerOf(answer, hop, options.clock, deadline, (error) => faultOf(error, true));
   } catch (error) {
+    sent.then(
+      ({ body }) => body.destroy(),
+      () => undefined,
+    );
     throw faultOf(error, false);
   }
 }

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import type { Allowance } from './contract.ts';
+
 /** One request to an upstream. Credentials are the client's business, never the caller's. */
 export interface HttpRequest {
   readonly url: URL;
@@ -28,7 +30,10 @@ export interface HttpAnswer {
 
 /** Speaks HTTP to one upstream and whatever hosts it redirects to. Throws a `Fault` that names the upstream when there is no answer. */
 export interface HttpClient {
+  /** Waits for the upstream's next turn, which lasts until the body was consumed or dumped: never ask while holding one. */
   request(request: HttpRequest): Promise<HttpAnswer>;
+  /** What the upstream's answers say is left of its rate limit, as `Upstream` promises it. */
+  allowance(): Allowance | undefined;
   /** Closes idle connections; requests under way end with a fault. */
   close(): Promise<void>;
 }

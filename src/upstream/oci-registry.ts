@@ -4,13 +4,13 @@ import { Fault } from '../chart/fault.ts';
 import { compareText } from '../chart/version.ts';
 import { isRepository, tagOf, versionOf } from '../formats/oci-manifest.ts';
 import type { Clock } from '../lib/clock.ts';
-import { Limiter } from '../lib/limiter.ts';
 import { ChartImages } from './chart-images.ts';
-import type { Listing, Upstream } from './contract.ts';
+import type { Found, Listing, Unchanged, Upstream } from './contract.ts';
 import { shortened } from './http-faults.ts';
 import type { HttpClient } from './http.ts';
 import { chartOf, repositoryAt, type RegistryAddress } from './registry-address.ts';
 import { RegistryClient } from './registry-client.ts';
+import { pinnedSource } from './registry-source.ts';
 
 /** What a registry as an upstream needs to know. */
 export interface OciRegistryOptions {
@@ -24,7 +24,7 @@ export interface OciRegistryOptions {
   readonly clock: Clock;
   /** Pages of one list of tags at most; 1000 when absent. */
   readonly maxPages?: number;
-  /** Lists of tags that are read at once; 4 when absent. */
+  /** Lists of tags that are read at once, so that others get their turn in between; 4 when absent. */
   readonly concurrency?: number;
 }
 
@@ -55,6 +55,7 @@ export function ociRegistry(options: OciRegistryOptions): Upstream {
       find(candidatesOf(options, repositories, chart), registry, chart, version, signal),
     describe: (source, signal) => images.describe(source, signal),
     open: (source, part, signal) => images.open(source, part, signal),
+    allowance: () => options.http.allowance(),
   };
 }
 
@@ -76,14 +77,14 @@ async function list(
   repositories: readonly string[],
   validator: Validator | undefined,
   signal: AbortSignal,
-): Promise<Listing | 'unchanged'> {
+): Promise<Listing | Unchanged> {
   const firsts = repositories.filter((repository) => firstOf(repositories, chartOf(repository)) === repository);
   const listed = await readTags(registry, firsts, options.concurrency ?? 4, signal).catch((error: unknown) => {
     throw inContext(options, error);
   });
   if (listed.every(({ tags }) => tags === undefined)) await registry.expectRegistry(signal);
   const rows = digestOf(Buffer.from(JSON.stringify(listed.map(({ repository, tags }) => [repository, tags ?? null]))));
-  if (validator?.rows === rows) return 'unchanged';
+  if (validator?.rows === rows) return { unchanged: true, validator };
   const rejected = new Rejected(options);
   const claims = listed.flatMap((one) => claimsOf(one, rejected));
   for (const repository of repositories) if (!firsts.includes(repository)) rejected.sameName(repository, repositories);
@@ -105,19 +106,19 @@ async function readTags(
   concurrency: number,
   signal: AbortSignal,
 ): Promise<readonly Listed[]> {
-  const limiter = new Limiter(concurrency);
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const read = async (repository: string): Promise<Listed> => {
-    either.throwIfAborted();
-    return { repository, tags: await registry.tags(repository, either) };
-  };
-  const work = repositories.map((repository) => limiter.run(() => read(repository)));
+  const listed: Listed[] = [];
+  const queue = repositories.entries();
+  const readers = Array.from({ length: concurrency }, async () => {
+    for (const [at, repository] of queue) listed[at] = { repository, tags: await registry.tags(repository, either) };
+  });
   try {
-    return await Promise.all(work);
+    await Promise.all(readers);
+    return listed;
   } catch (error) {
     failed.abort(error);
-    await Promise.allSettled(work);
+    await Promise.allSettled(readers);
     throw error;
   }
 }
@@ -188,11 +189,14 @@ async function find(
   chart: string,
   version: string,
   signal: AbortSignal,
-): Promise<Claim | undefined> {
+): Promise<Found | undefined> {
   const tag = tagOf(version);
   if (tag === undefined) return undefined;
   for (const repository of candidates) {
-    if (await registry.has(repository, tag, signal)) return { chart, version, source: `${repository}:${tag}` };
+    const there = await registry.head(repository, tag, signal);
+    if (!there) continue;
+    const source = `${repository}:${tag}`;
+    return { chart, version, source, ...(there.digest && { pinned: pinnedSource(repository, there.digest) }) };
   }
   return undefined;
 }

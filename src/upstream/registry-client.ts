@@ -1,4 +1,4 @@
-import { digestOf, isDigest, type Descriptor, type Digest } from '../chart/digest.ts';
+import { digestOf, isDigest, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { maxManifestBytes, mediaTypes } from '../formats/oci-manifest.ts';
 import { readAll, TooManyBytes } from '../lib/bytes.ts';
@@ -6,12 +6,19 @@ import { watchedBody } from './body.ts';
 import type { HttpAnswer, HttpClient } from './http.ts';
 import { faultOfRegistry, isAbsent, isWebPage, notARegistry } from './registry-faults.ts';
 import { nextPage } from './registry-paging.ts';
+import type { FileRef } from './registry-source.ts';
 
 /** A manifest as it came. */
 export interface FetchedManifest {
   readonly bytes: Buffer;
   /** Measured, and compared with what was asked for or promised. */
   readonly digest: Digest;
+}
+
+/** A manifest that is there. */
+export interface FoundManifest {
+  /** As the registry says; undefined where it does not. */
+  readonly digest: Digest | undefined;
 }
 
 /** A blob on its way; not verified. */
@@ -70,15 +77,15 @@ export class RegistryClient {
     return [...tags].toSorted();
   }
 
-  /** Whether a tag is there. Docker Hub does not count this as a pull. */
-  async has(repository: string, tag: string, signal: AbortSignal): Promise<boolean> {
+  /** What a tag points to; undefined when it is not there. Docker Hub does not count this as a pull. */
+  async head(repository: string, tag: string, signal: AbortSignal): Promise<FoundManifest | undefined> {
     const url = this.#url(`${repository}/manifests/${tag}`);
     const answer = await this.#get(url, 'HEAD', signal, { accept: acceptManifests });
     await answer.dump();
-    if (answer.status === 200) return true;
-    if (isAbsent(answer)) return false;
-    if (withoutHead.has(answer.status)) return (await this.manifest(repository, tag, signal)) !== undefined;
-    throw await faultOfRegistry(this.#options.upstream, answer, `${repository}:${tag}`);
+    if (isAbsent(answer)) return undefined;
+    if (withoutHead.has(answer.status)) return await this.manifest(repository, tag, signal);
+    await this.#expectOk(answer, `${repository}:${tag}`);
+    return { digest: digestIn(answer) };
   }
 
   /** The manifest of a tag or digest. Faults with 'digest-mismatch' when its bytes are not what they are called. */
@@ -90,7 +97,7 @@ export class RegistryClient {
     await this.#expectOk(answer, what);
     const bytes = await this.#read(answer, maxManifestBytes, `the manifest of ${what}`);
     const digest = digestOf(bytes);
-    const promised = [reference, answer.headers['docker-content-digest'] ?? ''].flat().filter(isDigest);
+    const promised = [reference, digestIn(answer) ?? digest].filter(isDigest);
     if (promised.some((one) => one !== digest)) {
       const message = `${this.#options.upstream}: the manifest of ${what} is not the bytes its digest names.`;
       throw new Fault(
@@ -103,7 +110,7 @@ export class RegistryClient {
   }
 
   /** Opens a blob; undefined when the registry does not have it. Its body throws a `Fault` when it ends too early. */
-  async blob(repository: string, { digest, size }: Descriptor, signal: AbortSignal): Promise<Blob | undefined> {
+  async blob(repository: string, { digest, size }: FileRef, signal: AbortSignal): Promise<Blob | undefined> {
     const answer = await this.#get(this.#url(`${repository}/blobs/${digest}`), 'GET', signal);
     if (isAbsent(answer)) return await absent(answer);
     const what = `${repository}@${digest}`;
@@ -185,6 +192,11 @@ const withoutHead = new Set([400, 405, 501]);
 async function absent(answer: HttpAnswer): Promise<undefined> {
   await answer.dump();
   return undefined;
+}
+
+function digestIn({ headers }: HttpAnswer): Digest | undefined {
+  const text = String(headers['docker-content-digest']);
+  return isDigest(text) ? text : undefined;
 }
 
 /** The tags of one page; null stands for none. Undefined when it is no such list. */

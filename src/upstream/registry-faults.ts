@@ -53,7 +53,7 @@ export async function faultOfRegistry(upstream: string, answer: HttpAnswer, what
 
 /** Whether an answer says that something is not there, rather than that nobody understood the question. */
 export function isAbsent(answer: HttpAnswer): boolean {
-  return answer.status === 404 && !isWebPage(answer);
+  return (answer.status === 404 || answer.status === 410) && !isWebPage(answer);
 }
 
 /** Whether an answer is meant for a browser. */

@@ -1,89 +1,30 @@
 import { describe, expect, it } from 'vitest';
 
-import { Catalog, claimTable, type ChartVersion, type Claim, type SourceRef } from '../../src/chart/catalog.ts';
+import type { SourceRef, Validator } from '../../src/chart/catalog.ts';
 import { digestOf } from '../../src/chart/digest.ts';
-import { Fault } from '../../src/chart/fault.ts';
 import { readAll } from '../../src/lib/bytes.ts';
-import type { Listing, Part, Upstream } from '../../src/upstream/contract.ts';
+import type { Upstream } from '../../src/upstream/contract.ts';
 import { chartArchive } from '../support/charts.ts';
+import {
+  bytesOf,
+  described,
+  faultOf,
+  listed,
+  namesOf,
+  never,
+  offered,
+  provenance,
+  rowsOf,
+  threeCharts,
+  type Promised,
+  type UpstreamFixture,
+} from './upstream-fixture.ts';
 
-/** A chart version as an upstream of a fixture offers it. */
-export interface OfferedChart {
-  readonly name: string;
-  readonly version: string;
-  readonly archive: Buffer;
-  readonly provenance?: Buffer;
-}
-
-/** An upstream under test with what stands behind it. Ends with the test that opened it. */
-export interface OpenedUpstream {
-  readonly upstream: Upstream;
-  /** From now on exactly these charts are offered. */
-  offer(charts: readonly OfferedChart[]): Promise<void>;
-  /** From now on nothing behind it answers, or only with failures. */
-  fail(): Promise<void>;
-  /** From now on a part of what a listing is made of fails while another still answers. Left out where it has no parts. */
-  failPartly?(): Promise<void>;
-  /** From now on every answer is waited for without end. Left out where nothing is waited for. Resolves `arrived` per question. */
-  hang?(): Promise<{ readonly arrived: Promise<void> }>;
-}
-
-/** Makes an upstream named `fixture` that offers these charts. */
-export type UpstreamFixture = (charts: readonly OfferedChart[]) => Promise<OpenedUpstream>;
-
-const never = new AbortController().signal;
-const provenance = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----\nnot a real one\n');
-
-async function offered(name: string, version: string, prov?: Buffer): Promise<OfferedChart> {
-  return { name, version, archive: await chartArchive({ name, version }), ...(prov && { provenance: prov }) };
-}
-
-async function threeCharts(): Promise<readonly OfferedChart[]> {
-  return [
-    await offered('nginx', '1.0.0', provenance),
-    await offered('nginx', '1.10.0'),
-    await offered('nginx', '1.2.0-rc.1'),
-    await offered('loki', '0.3.0+build.7'),
-  ];
-}
-
-async function listed(upstream: Upstream): Promise<Listing> {
-  const listing = await upstream.list(undefined, never);
-  if (listing === 'unchanged') throw new Error('unchanged without a validator');
-  return listing;
-}
-
-function rowsOf(listing: Listing): ChartVersion[] {
-  return [...new Catalog(listing.claims).all()];
-}
-
-function namesOf(listing: Listing): string[] {
-  return rowsOf(listing).map(({ chart, version }) => `${chart} ${version}`);
-}
-
-async function bytesOf(upstream: Upstream, source: SourceRef, part: Part): Promise<Buffer | undefined> {
-  const incoming = await upstream.open(source, part, never);
-  return incoming && (await readAll(incoming.body, 1e7));
-}
-
-/** What a claim says once everything is asked: registries say most of it only when a claim is described. */
-async function described(upstream: Upstream, claim: Claim): Promise<Claim> {
-  if (claim.metadata !== undefined) return claim;
-  return (await upstream.describe(claim.source, never))?.claim ?? claim;
-}
-
-async function faultOf(work: Promise<unknown>): Promise<Fault> {
-  const outcome: unknown = await work.then(
-    (value) => value,
-    (error: unknown) => error,
-  );
-  expect(outcome).toBeInstanceOf(Fault);
-  return outcome as Fault;
-}
-
-interface Promised {
-  readonly title: string;
-  readonly check: (fixture: UpstreamFixture) => Promise<void>;
+/** The validator to ask with the next time, after an upstream said that nothing changed since this one. */
+async function stillValid(upstream: Upstream, validator: Validator): Promise<Validator> {
+  const answer = await upstream.list(JSON.parse(JSON.stringify(validator)) as Validator, never);
+  if (!('unchanged' in answer)) throw new Error('listed again though nothing changed');
+  return answer.validator;
 }
 
 /** What every upstream promises, as checks that throw when it is broken. */
@@ -101,13 +42,26 @@ export const upstreamPromises: readonly Promised[] = [
     check: async (fixture) => {
       const charts = await threeCharts();
       const opened = await fixture(charts);
-      const { validator } = await listed(opened.upstream);
-      expect(await opened.upstream.list(JSON.parse(JSON.stringify(validator)), never)).toBe('unchanged');
+      const first = (await listed(opened.upstream)).validator;
+      const second = await stillValid(opened.upstream, first);
+      const third = await stillValid(opened.upstream, second);
       await opened.offer([...charts, await offered('nginx', '2.0.0')]);
-      const changed = await opened.upstream.list(validator, never);
-      if (changed === 'unchanged') throw new Error('a new version went unnoticed');
+      const changed = await opened.upstream.list(third, never);
+      if ('unchanged' in changed) throw new Error('a new version went unnoticed');
       expect(namesOf(changed)).toContain('nginx 2.0.0');
-      expect(await opened.upstream.list(changed.validator, never)).toBe('unchanged');
+      await stillValid(opened.upstream, changed.validator);
+    },
+  },
+  {
+    title: 'says unchanged with a newer validator when it says the same in other words',
+    check: async (fixture) => {
+      const opened = await fixture(await threeCharts());
+      const { validator } = await listed(opened.upstream);
+      if (!opened.reword) return;
+      await opened.reword();
+      const newer = await stillValid(opened.upstream, validator);
+      expect(newer).not.toEqual(validator);
+      expect(await stillValid(opened.upstream, newer)).toEqual(newer);
     },
   },
   {
@@ -163,6 +117,24 @@ export const upstreamPromises: readonly Promised[] = [
     },
   },
   {
+    title: 'pins a version that it found as its description does, and says so when it became another',
+    check: async (fixture) => {
+      const opened = await fixture(await threeCharts());
+      const { upstream } = opened;
+      const found = await upstream.find('loki', '0.3.0+build.7', never);
+      if (found?.pinned === undefined) return;
+      const full = await described(upstream, found);
+      expect(full.source.split(' ')[0]).toBe(found.pinned);
+      const archive = await bytesOf(upstream, found.source, 'archive');
+      expect(await bytesOf(upstream, found.pinned, 'archive')).toEqual(archive);
+      const { name, version } = { name: 'loki', version: '0.3.0+build.7' };
+      await opened.offer([{ name, version, archive: await chartArchive({ name, version, description: 'another' }) }]);
+      const again = await upstream.find(name, version, never);
+      expect(again?.pinned).toBeDefined();
+      expect(again?.pinned).not.toBe(found.pinned);
+    },
+  },
+  {
     title: 'finds and opens what was offered since it was listed, and says no for what was taken away',
     check: async (fixture) => {
       const charts = await threeCharts();
@@ -206,6 +178,20 @@ export const upstreamPromises: readonly Promised[] = [
     },
   },
   {
+    title: 'tells what is left of its rate limit as its answers do, and nothing where they do not',
+    check: async (fixture) => {
+      const opened = await fixture(await threeCharts());
+      const { upstream } = opened;
+      await listed(upstream);
+      expect(upstream.allowance()).toBeUndefined();
+      if (!opened.ration) return;
+      const allowance = { remaining: 76, limit: 100, windowMs: 21_600_000 };
+      await opened.ration(allowance);
+      await upstream.find('nginx', '1.0.0', never);
+      expect(upstream.allowance()).toEqual(allowance);
+    },
+  },
+  {
     title: "ends with the signal's reason when it is told to, before it began and while it waits",
     check: async (fixture) => {
       const opened = await fixture(await threeCharts());
@@ -237,50 +223,4 @@ export function describeUpstream(name: string, fixture: UpstreamFixture): void {
   describe(`${name}, as an upstream,`, () => {
     it.each(upstreamPromises)('$title', ({ check }) => check(fixture));
   });
-}
-
-/**
- * An upstream with every fault the contract forbids: it lists what it managed to read, takes failure for absence,
- * remembers what it was once asked, and hands out one chart for another. For a test that each promise rejects it.
- */
-export const brokenUpstream: UpstreamFixture = async (charts) => {
-  let present = charts;
-  let failing = false;
-  const real = listedCharts(charts);
-  const broken: Upstream = {
-    list: async () => ({
-      ...real,
-      validator: {},
-      claims: failing ? real.claims : listedCharts(present.slice(1)).claims,
-    }),
-    find: async (chart, version) => ({ chart, version, source: `${chart} ${version}` }),
-    describe: async () => undefined,
-    open: async (_, part) => {
-      const [first] = present;
-      const body = part === 'archive' ? first?.archive : provenance;
-      return {
-        size: undefined,
-        body: (async function* () {
-          yield body ?? Buffer.alloc(0);
-        })(),
-      };
-    },
-  };
-  return {
-    upstream: broken,
-    offer: async (next) => {
-      present = next;
-    },
-    fail: async () => {
-      failing = true;
-    },
-    failPartly: async () => {
-      failing = true;
-    },
-  };
-};
-
-function listedCharts(charts: readonly OfferedChart[]): Listing {
-  const claims = charts.map(({ name: chart, version }) => ({ chart, version, source: `${chart} ${version}` }));
-  return { claims: claimTable(claims), validator: {}, rejected: {}, examples: [] };
 }

@@ -3,7 +3,9 @@ import { gzipSync } from 'node:zlib';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { describeUpstream, type OfferedChart } from '../contract/upstream.ts';
+import { digestOf } from '../../src/chart/digest.ts';
+import { rationHeaders, type OfferedChart } from '../contract/upstream-fixture.ts';
+import { describeUpstream } from '../contract/upstream.ts';
 import { hexDigest } from '../support/charts.ts';
 import { faultUpstream, type FaultUpstream, type Script } from '../support/fault-upstream.ts';
 import { faultOf, never } from '../support/http.ts';
@@ -17,7 +19,7 @@ const file = (body: string | Uint8Array, headers: Readonly<Record<string, string
     request.headers['if-none-match'] === etag ? { status: 304 } : { body, headers: { etag, ...headers } };
 };
 
-function offer(server: FaultUpstream, before: readonly OfferedChart[], charts: readonly OfferedChart[]): void {
+function offer(server: FaultUpstream, before: readonly OfferedChart[], charts: readonly OfferedChart[]): string {
   for (const { name, version } of before) {
     server.off(`/charts/${name}-${version}.tgz`);
     server.off(`/charts/${name}-${version}.tgz.prov`);
@@ -30,18 +32,21 @@ function offer(server: FaultUpstream, before: readonly OfferedChart[], charts: r
     if (provenance) server.on(`/charts/${url}.prov`, { body: provenance });
   }
   server.on('/charts/index.yaml', file(JSON.stringify({ apiVersion: 'v1', entries })));
+  return JSON.stringify({ apiVersion: 'v1', entries, generated: '2026-01-01T00:00:00Z' });
 }
 
 describeUpstream('a chart repository', async (first) => {
   const server = await faultUpstream();
-  offer(server, [], first);
+  let inOtherWords = offer(server, [], first);
   let present = first;
   return {
     upstream: repositoryUpstream(`${server.origin}/charts`),
     offer: async (next) => {
-      offer(server, present, next);
+      inOtherWords = offer(server, present, next);
       present = next;
     },
+    reword: async () => server.on('/charts/index.yaml', file(inOtherWords)),
+    ration: async (allowance) => server.alwaysSay(rationHeaders(allowance)),
     fail: async () => server.all({ status: 500, body: 'oops' }),
     failPartly: async () => server.on('/charts/index.yaml', { body: oneRow(), cutAt: 40 }),
     hang: async () => {
@@ -64,7 +69,7 @@ describe('asking for an index that did not change', () => {
     server.on('/index.yaml', { body: oneRow(), headers }, { status: 304 });
     const upstream = repositoryUpstream(server.origin);
     const { validator } = await listed(upstream);
-    expect(await upstream.list(validator, never)).toBe('unchanged');
+    expect(await upstream.list(validator, never)).toEqual({ unchanged: true, validator });
     expect(server.requests.map((request) => request.headers)).toMatchObject([
       { 'accept-encoding': 'gzip' },
       { 'if-none-match': '"one"', 'if-modified-since': headers['last-modified'] },
@@ -90,13 +95,45 @@ describe('asking for an index that did not change', () => {
     const upstream = repositoryUpstream(server.origin);
     server.on('/index.yaml', { body: `${oneRow()}generated: "2024-01-01T00:00:00Z"\n` });
     const { validator } = await listed(upstream);
-    expect(await upstream.list(validator, never)).toBe('unchanged');
-    server.on('/index.yaml', { body: `${oneRow()}generated: "2025-01-01T00:00:00Z"\n`, headers });
-    expect(await upstream.list(validator, never)).toBe('unchanged');
+    expect(await upstream.list(validator, never)).toEqual({ unchanged: true, validator });
     server.on('/index.yaml', { body: gzipSync(oneRow()), headers: { 'content-encoding': 'gzip' } });
-    expect(await upstream.list(validator, never)).toBe('unchanged');
+    const { rows } = validator;
+    expect(await upstream.list(validator, never)).toEqual({
+      unchanged: true,
+      validator: { content: digestOf(Buffer.from(oneRow())), rows },
+    });
     server.on('/index.yaml', { body: oneRow('description: x') });
     expect(wordsOf(claimsOf((await listed(upstream, validator)).claims))).toEqual(['nginx 1.0.0']);
+  });
+
+  it('is a 304 the next time when only the time it was made had changed', async () => {
+    const server = await faultUpstream();
+    const upstream = repositoryUpstream(server.origin);
+    server.on('/index.yaml', file(`${oneRow()}generated: "2024-01-01T00:00:00Z"\n`));
+    const { validator } = await listed(upstream);
+    const again = `${oneRow()}generated: "2025-01-01T00:00:00Z"\n`;
+    const statuses: (number | undefined)[] = [];
+    server.on('/index.yaml', (request) => {
+      const script = file(again, { 'last-modified': headers['last-modified'] })(request);
+      statuses.push(script.status);
+      return script;
+    });
+    const newer = (await upstream.list(validator, never)).validator;
+    expect(newer).toMatchObject({ lastModified: headers['last-modified'], content: digestOf(Buffer.from(again)) });
+    expect(newer.rows).toBe(validator.rows);
+    expect(await upstream.list(newer, never)).toEqual({ unchanged: true, validator: newer });
+    expect(statuses).toEqual([undefined, 304]);
+  });
+
+  it('keeps what it knew beside what a 304 says anew', async () => {
+    const server = await faultUpstream();
+    server.on('/index.yaml', { body: oneRow(), headers }, { status: 304, headers: { etag: 'W/"one"' } });
+    const upstream = repositoryUpstream(server.origin);
+    const { validator } = await listed(upstream);
+    expect(await upstream.list(validator, never)).toEqual({
+      unchanged: true,
+      validator: { ...validator, etag: 'W/"one"' },
+    });
   });
 
   it('never is a listing when nobody asked whether it changed', async () => {

@@ -1,13 +1,17 @@
-import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/chart/digest.ts';
-import { describeUpstream, type OfferedChart } from '../contract/upstream.ts';
+import type { OfferedChart } from '../contract/upstream-fixture.ts';
+import { describeUpstream } from '../contract/upstream.ts';
 import { chartArchive } from '../support/charts.ts';
 import { listed, never, nginx, openFolder, redis, sourcesOf } from '../support/folder-upstream.ts';
+import { textOf } from '../support/indexes.ts';
+
+const laterOn = new Date('2026-02-01T00:00:00Z');
 
 describeUpstream('a folder', async (charts) => {
   const opened = await openFolder();
@@ -22,6 +26,9 @@ describeUpstream('a folder', async (charts) => {
   return {
     upstream: opened.upstream,
     offer,
+    reword: async () => {
+      for (const name of await readdir(opened.path)) await utimes(join(opened.path, name), laterOn, laterOn);
+    },
     fail: () => rename(opened.path, `${opened.path}-gone`).then(() => undefined),
     hang: async () => ({ arrived: Promise.resolve() }),
   };
@@ -62,7 +69,7 @@ describe('a folder', () => {
     }
     const [first, second] = [await listed(one.upstream), await listed(other.upstream)];
 
-    expect(Buffer.from(first.claims.text)).toEqual(Buffer.from(second.claims.text));
+    expect(textOf(first.claims)).toEqual(textOf(second.claims));
     expect(first.validator.rows).toBe(second.validator.rows);
     expect(first.validator.etag).not.toBe(second.validator.etag);
   });

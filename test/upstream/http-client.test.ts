@@ -121,10 +121,15 @@ describe('trouble', () => {
     const clock = new ManualClock();
     const latch = Promise.withResolvers<void>();
     onTestFinished(() => latch.resolve());
-    upstream.on('/head', { hold: latch.promise });
+    const arrived = Promise.withResolvers<void>();
+    upstream.on('/head', () => {
+      arrived.resolve();
+      return { hold: latch.promise };
+    });
     upstream.on('/body', { body: 'x'.repeat(1000), holdBody: latch.promise });
     const client = httpClientOf(upstream.origin, { clock, timeoutMs: 60_000 });
     const head = faultOf(client.get(upstream.url('/head')));
+    await arrived.promise;
     await clock.advance(60_000);
     expect(await head).toMatchObject({
       code: 'upstream-unreachable',

@@ -93,6 +93,7 @@ describe('the fault of a status', () => {
     [429, 1000, 'rate-limited'],
     [503, 1000, 'rate-limited'],
     [503, undefined, 'upstream-failed'],
+    [408, 1000, 'upstream-failed'],
     [500, undefined, 'upstream-failed'],
     [418, undefined, 'upstream-failed'],
   ])('%i with Retry-After %s is %s', (status, retryAfterMs, code) => {
@@ -115,6 +116,30 @@ describe('the fault of a status', () => {
     const got = await httpClientOf(upstream.origin).get(upstream.url('/x'));
     await got.dump();
     expect(faultOfStatus('nexus', got).retryAfterMs).toBe(7000);
+  });
+});
+
+describe('the fault of a server that asks to be left alone', () => {
+  const sixHoursMs = 6 * 60 * 60_000;
+  const now = Date.now();
+
+  it.each([
+    ['31536000', sixHoursMs],
+    ['9'.repeat(60), sixHoursMs],
+    [new Date(now + 365 * 24 * 60 * 60_000).toUTCString(), sixHoursMs],
+    ['8760h', sixHoursMs],
+    ['21599', sixHoursMs - 1000],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['when it is ready', undefined],
+    ['-1', undefined],
+  ])('never keeps us away for longer than six hours: %s', async (value, expected) => {
+    const upstream = await faultUpstream();
+    for (const status of [403, 429, 503]) {
+      upstream.on('/x', { status, headers: { 'retry-after': value } });
+      const answer = await httpClientOf(upstream.origin).get(upstream.url('/x'));
+      await answer.dump();
+      expect(faultOfStatus('nexus', answer).retryAfterMs).toBe(expected);
+    }
   });
 });
 

@@ -37,7 +37,7 @@ describe('the description of a tag', () => {
     expect(description?.claim).toMatchObject({
       chart: 'podinfo',
       version: '1.0.0+build.5',
-      source: `charts/podinfo@${pushed.digest}`,
+      source: `charts/podinfo@${pushed.digest} archive=${pushed.archive},${chart.archive.length}`,
       digest: digestOf(chart.archive),
       created: '2026-01-02T03:04:05Z',
       extra: '{"x-own":1}',
@@ -81,9 +81,20 @@ describe('the description of a tag', () => {
     const registry = await fakeRegistry();
     const pushed = registry.push(repository, await podinfo());
     const entry = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: pushed.manifest.length };
-    registry.put(repository, '1.0.0', JSON.stringify({ manifests: [{ ...entry, digest: pushed.digest }] }));
-    const description = await upstreamOf(registry).describe('charts/podinfo:1.0.0', never);
-    expect(description?.claim.source).toBe(`charts/podinfo@${pushed.digest}`);
+    const index = registry.put(
+      repository,
+      '1.0.0',
+      JSON.stringify({ manifests: [{ ...entry, digest: pushed.digest }] }),
+    );
+    const upstream = upstreamOf(registry);
+    const pinned = (await upstream.find('podinfo', '1.0.0', never))?.pinned ?? '';
+    expect(pinned).toBe(`charts/podinfo@${index}`);
+    for (const source of ['charts/podinfo:1.0.0', pinned]) {
+      const { claim, manifest } = (await upstream.describe(source, never)) ?? {};
+      expect([claim?.source.split(' ')[0], manifest]).toEqual([pinned, pushed.manifest]);
+      expect(await upstream.open(claim?.source ?? '', 'archive', never)).toMatchObject({ digest: pushed.archive });
+      expect(await upstream.open(source, 'archive', never)).toMatchObject({ digest: pushed.archive });
+    }
     const nested = registry.put(repository, 'x', JSON.stringify({ manifests: [{ ...entry, digest: pushed.digest }] }));
     registry.put(repository, '2.0.0', JSON.stringify({ manifests: [{ ...entry, digest: nested }] }));
     expect((await faultOf(upstreamOf(registry).describe('charts/podinfo:2.0.0', never))).code).toBe('not-a-chart');
@@ -158,7 +169,7 @@ describe('the bytes of a chart in a registry', () => {
     const incoming = await upstream.open('charts/podinfo:1.0.0', 'archive', never);
     expect(incoming).toMatchObject({
       size: chart.archive.length,
-      descriptor: { digest: digestOf(chart.archive), size: chart.archive.length },
+      digest: digestOf(chart.archive),
     });
     expect(incoming && (await readAll(incoming.body, 1e6))).toEqual(chart.archive);
     expect(storage.requests).toHaveLength(1);
@@ -186,6 +197,34 @@ describe('the bytes of a chart in a registry', () => {
     expect(manifests(registry)).toBe(1);
     await read('charts/podinfo:1.0.0', 'archive');
     expect(manifests(registry)).toBe(2);
+  });
+
+  it('need no manifest once they were described, not even for a provenance that is not there, nor after a restart', async () => {
+    const registry = await fakeRegistry();
+    const chart = await podinfo();
+    registry.push(repository, chart);
+    const { claim } = (await upstreamOf(registry).describe('charts/podinfo:1.0.0', never)) ?? {};
+    registry.push(repository, await podinfo('2.0.0'));
+    registry.removeTag(repository, '1.0.0');
+    const restarted = upstreamOf(registry);
+    const incoming = await restarted.open(claim?.source ?? '', 'archive', never);
+    expect(incoming && (await readAll(incoming.body, 1e6))).toEqual(chart.archive);
+    expect(await restarted.open(claim?.source ?? '', 'provenance', never)).toBeUndefined();
+    expect(manifests(registry)).toBe(1);
+  });
+
+  it('are found by a digest alone too, at the price of one manifest', async () => {
+    const registry = await fakeRegistry();
+    const chart = await podinfo();
+    const pushed = registry.push(repository, { ...chart, provenance: Buffer.from('signed') });
+    const upstream = upstreamOf(registry);
+    for (const part of ['archive', 'provenance'] as const) {
+      const incoming = await upstream.open(`charts/podinfo@${pushed.digest}`, part, never);
+      expect(incoming && (await readAll(incoming.body, 1e6))).toEqual(
+        part === 'archive' ? chart.archive : Buffer.from('signed'),
+      );
+    }
+    expect(manifests(registry)).toBe(1);
   });
 
   it('that end too early are a fault, also without a length', async () => {
@@ -218,6 +257,8 @@ describe('the bytes of a chart in a registry', () => {
       'charts/podinfo:a/../b',
       'charts/podinfo@sha256:abc',
       'x:1?y',
+      `charts/podinfo:1.0.0 archive=${digestOf(Buffer.from(''))},0`,
+      `charts/podinfo@${digestOf(Buffer.from(''))} archive=?`,
     ]) {
       expect((await faultOf(upstream.open(source, 'archive', never))).code).toBe('invalid-reference');
     }

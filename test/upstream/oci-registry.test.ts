@@ -1,9 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { Catalog } from '../../src/chart/catalog.ts';
+import { digestOf } from '../../src/chart/digest.ts';
 import type { Listing, Upstream } from '../../src/upstream/contract.ts';
-import { registryAddress, repositoryAt } from '../../src/upstream/registry-address.ts';
-import { brokenUpstream, describeUpstream, upstreamPromises, type OfferedChart } from '../contract/upstream.ts';
+import { brokenUpstream } from '../contract/upstream-broken.ts';
+import { rationHeaders, type OfferedChart } from '../contract/upstream-fixture.ts';
+import { describeUpstream, upstreamPromises } from '../contract/upstream.ts';
 import { fakeRegistry, type FakeRegistry, type LinkStyle } from '../support/fake-registry.ts';
 import { faultOf, never } from '../support/http.ts';
 import { registryUpstream } from '../support/registry-upstream.ts';
@@ -28,6 +30,7 @@ describeUpstream('an OCI registry', async (first) => {
       offer(registry, present, next);
       present = next;
     },
+    ration: async (allowance) => registry.alwaysSay(rationHeaders(allowance)),
     fail: async () => registry.all({ status: 500, body: 'oops' }),
     failPartly: async () => registry.on('/v2/charts/nginx/tags/list', { status: 503 }),
     hang: async () => {
@@ -50,7 +53,7 @@ describe('the contract of an upstream', () => {
 
 async function listed(upstream: Upstream): Promise<Listing> {
   const listing = await upstream.list(undefined, never);
-  if (listing === 'unchanged') throw new Error('unchanged without a validator');
+  if ('unchanged' in listing) throw new Error('unchanged without a validator');
   return listing;
 }
 
@@ -118,6 +121,27 @@ describe('a listing of a registry', () => {
     expect([fault.code, fault.message.startsWith('fixture: ')]).toEqual([code, true]);
     if (code === 'rate-limited') expect(fault.retryAfterMs).toBe(2000);
     if (code === 'forbidden') expect(fault.message).toContain('charts/podinfo with these credentials (403 DENIED)');
+  });
+
+  it('reads no more lists at once than it is told, so that others get their turn', async () => {
+    const registry = await fakeRegistry();
+    const charts = ['a', 'b', 'c', 'd', 'e'];
+    const latch = Promise.withResolvers<void>();
+    const two = Promise.withResolvers<void>();
+    for (const chart of charts) {
+      registry.on(`/v2/charts/${chart}/tags/list`, () => {
+        if (registry.requests.length === 2) two.resolve();
+        return { body: '{"tags":["1.0.0"]}', hold: latch.promise };
+      });
+    }
+    const upstream = registryUpstream(registry.origin, 'charts', { charts, concurrency: 2 });
+    const listing = listed(upstream);
+    await two.promise;
+    // answered on a connection of its own, later than any request that was begun with the first two
+    expect(await upstream.find('a', '9.9.9', never)).toBeUndefined();
+    expect(registry.requests.filter(({ target }) => target.includes('/tags/'))).toHaveLength(2);
+    latch.resolve();
+    expect(rowsOf(await listing).map((row) => row.split(' ')[0])).toEqual(charts);
   });
 
   it('is a fault as soon as one list fails, although another never answers', async () => {
@@ -209,8 +233,13 @@ describe('a listing of a registry', () => {
 describe('a chart that was not listed', () => {
   it('is found below a url that names no charts, and in the url itself', async () => {
     const registry = await fakeRegistry();
-    registry.put('charts/podinfo', '1.0.0_build.1', '{}');
-    const claim = { chart: 'podinfo', version: '1.0.0+build.1', source: 'charts/podinfo:1.0.0_build.1' };
+    const digest = registry.put('charts/podinfo', '1.0.0_build.1', '{}');
+    const claim = {
+      chart: 'podinfo',
+      version: '1.0.0+build.1',
+      source: 'charts/podinfo:1.0.0_build.1',
+      pinned: `charts/podinfo@${digest}`,
+    };
     for (const path of ['charts', 'charts/podinfo']) {
       expect(await registryUpstream(registry.origin, path).find('podinfo', '1.0.0+build.1', never)).toEqual(claim);
     }
@@ -231,7 +260,14 @@ describe('a chart that was not listed', () => {
     const manifest = '/v2/charts/podinfo/manifests/1.0.0';
     const upstream = registryUpstream(registry.origin, 'charts');
     registry.on(manifest, { status: 405 }, { body: '{}' });
-    expect(await upstream.find('podinfo', '1.0.0', never)).toBeDefined();
+    const pinned = `charts/podinfo@${digestOf(Buffer.from('{}'))}`;
+    expect(await upstream.find('podinfo', '1.0.0', never)).toMatchObject({ pinned });
+    for (const headers of [{}, { 'docker-content-digest': 'sha512:abc' }]) {
+      registry.on(manifest, { body: '{}', headers });
+      expect(await upstream.find('podinfo', '1.0.0', never)).not.toHaveProperty('pinned');
+    }
+    registry.on(manifest, { headers: { 'content-type': 'text/html' }, body: '<html>' });
+    expect((await faultOf(upstream.find('podinfo', '1.0.0', never))).code).toBe('not-a-registry');
     registry.on(manifest, { status: 429, headers: { 'retry-after': '3' } });
     expect(await faultOf(upstream.find('podinfo', '1.0.0', never))).toMatchObject({
       code: 'rate-limited',
@@ -242,46 +278,10 @@ describe('a chart that was not listed', () => {
   });
 });
 
-describe('the address of a registry', () => {
-  it.each([
-    ['oci://ghcr.io/org/charts', 'https://ghcr.io', 'org/charts'],
-    ['ghcr.io/org/charts/', 'https://ghcr.io', 'org/charts'],
-    ['https://ghcr.io/org', 'https://ghcr.io', 'org'],
-    ['oci://registry.corp:5000', 'https://registry.corp:5000', ''],
-    ['localhost:5000/charts', 'https://localhost:5000', 'charts'],
-    ['oci://[::1]:5000/charts', 'https://[::1]:5000', 'charts'],
-    ['docker.io/bitnamicharts', 'https://registry-1.docker.io', 'bitnamicharts'],
-    ['index.docker.io/x/y', 'https://registry-1.docker.io', 'x/y'],
-  ])('%s is %s and %s', (url, origin, path) => {
-    const address = registryAddress('x', url, false);
-    expect([address.origin.origin, address.path]).toEqual([origin, path]);
-    expect(registryAddress('x', url, true).origin.protocol).toBe('http:');
-  });
-
-  it.each([
-    '',
-    'oci://',
-    'ghcr.io/Org',
-    'ghcr.io/org/x:1.0.0',
-    'ghcr.io/../x',
-    'u:p@ghcr.io/x',
-    'ftp://ghcr.io/x',
-    'ghcr.io/x?y',
-  ])('is not %j', (url) => {
-    expect(() => registryAddress('x', url, false)).toThrow('x: its url is not the address of a registry.');
-  });
-
-  it('gives a lone name at Docker Hub its library', () => {
-    expect(repositoryAt(registryAddress('x', 'docker.io', false), 'nginx')).toBe('library/nginx');
-    expect(repositoryAt(registryAddress('x', 'docker.io/bitnamicharts', false), 'nginx')).toBe('bitnamicharts/nginx');
-    expect(repositoryAt(registryAddress('x', 'ghcr.io', false), 'nginx')).toBe('nginx');
-  });
-
-  it('with charts that can be no names is refused at once', () => {
-    for (const chart of ['Nginx', '../x', 'nginx:1.0.0', '*']) {
-      expect(() => registryUpstream('http://127.0.0.1:1', 'charts', { charts: [chart] })).toThrow(
-        'in charts is not the name',
-      );
-    }
-  });
+it('a registry with charts that can be no names is refused at once', () => {
+  for (const chart of ['Nginx', '../x', 'nginx:1.0.0', '*']) {
+    expect(() => registryUpstream('http://127.0.0.1:1', 'charts', { charts: [chart] })).toThrow(
+      'in charts is not the name',
+    );
+  }
 });
