@@ -1,102 +1,110 @@
 import { Fault } from '../chart/fault.ts';
 import { namesIn, type Survey } from '../chart/survey.ts';
-import { backoffMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Batches } from './batches.ts';
+import type { FillProgress } from './contract.ts';
 import { describeVersion } from './describe.ts';
 import type { Fills } from './fill.ts';
-import { keyOf, type Known } from './known.ts';
+import type { Known } from './known.ts';
+import { Hopeless, Incomplete, Lanes, type Work } from './lanes.ts';
+import type { ProvenanceFills } from './provenances.ts';
+import type { Turns } from './turns.ts';
 
 export interface AheadParts {
   readonly fills: Fills;
+  readonly provenances: ProvenanceFills;
+  readonly turns: Turns;
   readonly batches: Batches;
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Whether archives are fetched ahead by this process. */
+  readonly mayFill: () => boolean;
 }
 
-interface Failure {
-  readonly attempts: number;
-  readonly nextMs: number;
-}
-
-const firstRetryMs = 60_000;
-const maxRetryMs = 24 * 60 * 60_000;
-const maxTroubles = 8;
-
-/** How the work done ahead of requests went. */
-export interface AheadTotals {
-  readonly filled: number;
-  readonly failed: number;
-}
+/** Timers wake a little early. */
+const minRestMs = 1_000;
 
 /**
- * Work nobody waits for: describing what a registry lists, and filling what the policy wants, the newest of every chart
- * first. What fails is left alone for a while and does not disturb the rest.
+ * Work nobody waits for: describing what a registry lists, filling what the policy wants, and taking rewritten bytes
+ * where the policy accepts them. What fails is left alone for a while and does not disturb the rest.
  */
 export class Ahead {
   readonly #parts: AheadParts;
-  readonly #failures = new Map<string, Failure>();
-  readonly #describing = new SingleFlight<void>();
+  readonly #lanes: Lanes;
+  readonly #describing = new SingleFlight<number | undefined>();
   readonly #running = new Map<string, Promise<void>>();
-  /** How often each fault was met since the last summary, by upstream and code. */
-  readonly #met = new Map<string, number>();
-  /** Refusals and time-outs in a row, by upstream, and until when it is left alone. */
-  readonly #troubles = new Map<string, { readonly times: number; readonly untilMs: number }>();
-  /** What was wanted the last time, by upstream, and when the first of what failed then is due. */
-  readonly #rests = new Map<string, { readonly wanted: SharedArrayBuffer; untilMs: number }>();
+  /** What is left to be tried again, by upstream: of which survey, when, and what cancels that. */
+  readonly #rests = new Map<string, Rest>();
   #filled = 0;
-  #failed = 0;
 
   constructor(parts: AheadParts) {
     this.#parts = parts;
+    this.#lanes = new Lanes(parts);
   }
 
-  get totals(): AheadTotals {
-    return { filled: this.#filled, failed: this.#failed };
+  /** What was done since the start; `queued` is what is still to be tried of the upstreams that are being filled. */
+  progress(all: readonly Known[]): FillProgress {
+    const queued = all.reduce((sum, known) => sum + this.queued(known), 0);
+    return { filled: this.#filled, failed: this.#lanes.failed, queued };
   }
 
-  /** Describes what is not described yet. Resolves when all of it was tried and what succeeded is committed. */
-  describe(known: Known): Promise<void> {
-    return this.#describing.run(known.name, () => this.#describeAll(known));
+  /** Versions of an upstream that wait to be fetched. */
+  queued(known: Known): number {
+    return this.#lanes.left(known);
   }
 
-  async #describeAll(known: Known): Promise<void> {
-    const names = known.survey && namesIn(known.survey.undescribed);
-    if (!names || known.survey?.undescribed.byteLength === 0) return;
-    await this.#inLanes(known, names, (chart, version) => this.#describeOne(known, chart, version));
-    await this.#parts.batches.flush();
+  /**
+   * Describes what is not described yet. Resolves when all of it was tried and what succeeded is committed: with how long
+   * what failed is to be left alone, undefined when nothing did.
+   */
+  describe(known: Known): Promise<number | undefined> {
+    return this.#describing.run(known.name, async () => {
+      const { survey } = known;
+      if (!survey || survey.undescribed.byteLength === 0 || known.settings.retired) return undefined;
+      await this.#probe(known, survey.undescribed);
+      const waitMs = await this.#lanes.run(known, survey.undescribed, {
+        kind: 'describe',
+        work: (chart, version) => this.#describeOne(known, chart, version),
+        isOver: () => false,
+      });
+      await this.#parts.batches.flush();
+      return waitMs;
+    });
   }
 
   /** Begins to fill what the policy wants, unless that is under way. */
   fill(known: Known): void {
-    if (this.#running.has(known.name) || !known.survey || this.#isBraked(known)) return;
+    if (this.#running.has(known.name) || !known.survey || known.settings.retired) return;
+    if (this.#parts.signal.aborted || !this.#parts.mayFill()) return;
     const rest = this.#rests.get(known.name);
     // thirty thousand names that are all to be left alone need no second look
-    if (rest?.wanted === known.survey.wanted && rest.untilMs > this.#parts.clock.elapsed()) return;
+    if (rest?.survey === known.survey && rest.untilMs > this.#parts.clock.elapsed()) return;
+    rest?.alarm.abort();
+    this.#rests.delete(known.name);
     const run = this.#fillAll(known)
       .catch((error: unknown) => {
-        this.#rests.delete(known.name);
-        this.#parts.log.error({ upstream: known.name, err: error }, 'filling ahead stopped');
+        if (error instanceof Hopeless) this.#parts.log.warn({ upstream: known.name }, error.message);
+        else this.#parts.log.error({ upstream: known.name, err: error }, 'filling ahead stopped');
+        return undefined;
       })
-      .finally(() => this.#running.delete(known.name));
+      .then((waitMs) => {
+        this.#running.delete(known.name);
+        if (waitMs !== undefined) this.#rest(known, Math.max(waitMs, minRestMs));
+      });
     this.#running.set(known.name, run);
   }
 
-  /** Until nothing is wanted that was not wanted before: what is listed meanwhile need not wait for the next sync. */
-  async #fillAll(known: Known): Promise<void> {
-    for (let last: Survey | undefined; known.survey && known.survey !== last && !this.#parts.signal.aborted;) {
-      last = known.survey;
-      this.#rests.set(known.name, { wanted: last.wanted, untilMs: Infinity });
-      await this.#inLanes(known, namesIn(last.wanted), (chart, version) => this.#fillOne(known, chart, version));
-      if (this.#isBraked(known)) this.#rests.delete(known.name);
-      this.#summarize(known);
-      await this.#parts.batches.flush();
-    }
+  /** An operator wants tried now what was left for later. */
+  hurry(known: Known): void {
+    known.brake.release();
+    known.failures.hurry();
+    this.#rests.get(known.name)?.alarm.abort();
+    this.#rests.delete(known.name);
   }
 
   /** Resolves when nothing is being described or filled ahead. */
@@ -108,111 +116,61 @@ export class Ahead {
     }
   }
 
-  /** As many lanes as the upstream allows, each taking the next name. */
-  async #inLanes(
-    known: Known,
-    names: Iterator<readonly [string, string]>,
-    work: (chart: string, version: string) => Promise<void>,
-  ): Promise<void> {
-    let end = false;
-    const lane = async () => {
-      const goesOn = () => !end && !this.#parts.signal.aborted && !this.#isBraked(known);
-      for (let next = names.next(); !next.done && goesOn(); next = names.next()) {
-        const [chart, version] = next.value;
-        if (this.#isDue(known, chart, version)) await this.#attempt(known, chart, version, work);
-      }
-    };
-    const lanes = Array.from({ length: known.settings.concurrency }, () => lane().finally(() => (end = true)));
-    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw failed.reason as Error;
-  }
-
   /**
-   * Whether an upstream wants to be left alone: it said so, or it refused or hung several times in a row. What a round
-   * began ends then; the next begins when the time is up.
+   * Until nothing is wanted that was not wanted before: news goes before what is left of an older list. Answers with how
+   * long what failed is to be left alone; undefined when nothing did.
    */
-  #brake(known: Known, error: unknown): boolean {
-    if (!(error instanceof Fault)) return false;
-    const before = this.#troubles.get(known.name)?.times ?? 0;
-    const isTrouble = error.code === 'rate-limited' || error.code === 'unauthorized' || error.timedOut;
-    const times = isTrouble ? before + 1 : 0;
-    const untilMs = this.#parts.clock.elapsed() + (error.retryAfterMs ?? firstRetryMs);
-    const stops = error.code === 'rate-limited' || times >= maxTroubles;
-    this.#troubles.set(known.name, { times, untilMs: stops ? untilMs : 0 });
-    return stops;
-  }
-
-  #isBraked(known: Known): boolean {
-    return (this.#troubles.get(known.name)?.untilMs ?? 0) > this.#parts.clock.elapsed();
-  }
-
-  #isDue(known: Known, chart: string, version: string): boolean {
-    if (!known.offers(chart)) return false;
-    const failure = this.#failures.get(`${known.name}/${keyOf(chart, version)}`);
-    if (!failure || failure.nextMs <= this.#parts.clock.elapsed()) return true;
-    this.#restUntil(known, failure.nextMs);
-    return false;
-  }
-
-  async #attempt(
-    known: Known,
-    chart: string,
-    version: string,
-    work: (chart: string, version: string) => Promise<void>,
-  ): Promise<void> {
-    const key = `${known.name}/${keyOf(chart, version)}`;
-    try {
-      await work(chart, version);
-      this.#failures.delete(key);
-      this.#troubles.delete(known.name);
-    } catch (error) {
-      if (this.#parts.signal.aborted) return;
-      if (!(error instanceof ArchiveOnly)) this.#failed += 1;
-      if (error instanceof NotTaken) throw error;
-      const attempts = (this.#failures.get(key)?.attempts ?? 0) + 1;
-      const waitMs = firstRetryMs + backoffMs(attempts, firstRetryMs, maxRetryMs);
-      const nextMs = this.#parts.clock.elapsed() + waitMs;
-      this.#failures.set(key, { attempts, nextMs });
-      this.#restUntil(known, nextMs);
-      this.#report(known, { chart, version, attempts }, error instanceof ArchiveOnly ? error.cause : error);
-      if (this.#brake(known, error)) this.#parts.log.warn({ upstream: known.name }, 'filling ahead pauses');
+  async #fillAll(known: Known): Promise<number | undefined> {
+    const { batches, signal, mayFill } = this.#parts;
+    const describedMs = await this.describe(known);
+    for (let { survey } = known; survey && !signal.aborted && mayFill();) {
+      const current = survey;
+      const isOver = () => known.survey !== current || !mayFill();
+      const policy = known.settings.rewritten;
+      const replace: Work = {
+        kind: 'replace',
+        work: (chart, version) => this.#replaceOne(known, chart, version),
+        isOver,
+      };
+      const replacedMs = policy === 'accept' ? await this.#lanes.run(known, current.rewrites, replace) : undefined;
+      const fill: Work = { kind: 'fill', work: (chart, version) => this.#fillOne(known, chart, version), isOver };
+      const filledMs = await this.#lanes.run(known, current.wanted, fill);
+      this.#lanes.summarize(known);
+      await batches.flush();
+      survey = known.survey;
+      if (survey === current) return sooner(describedMs, sooner(replacedMs, filledMs));
     }
+    return undefined;
   }
 
-  #restUntil(known: Known, nextMs: number): void {
-    const rest = this.#rests.get(known.name);
-    if (rest) rest.untilMs = Math.min(rest.untilMs, nextMs);
+  #rest(known: Known, waitMs: number): void {
+    const { clock } = this.#parts;
+    const alarm = new AbortController();
+    this.#rests.set(known.name, { survey: known.survey, untilMs: clock.elapsed() + waitMs, alarm });
+    const signal = AbortSignal.any([alarm.signal, this.#parts.signal]);
+    clock.sleep(waitMs, signal).then(
+      () => {
+        this.#rests.delete(known.name);
+        this.fill(known);
+      },
+      () => undefined,
+    );
   }
 
-  /** The first of its kind in words, the others counted: a host that is down must not flood the log. */
-  #report(known: Known, fields: { chart: string; version: string; attempts: number }, error: unknown): void {
-    const code = error instanceof Fault ? error.code : 'unexpected';
-    const key = `${known.name} ${code}`;
-    const times = (this.#met.get(key) ?? 0) + 1;
-    this.#met.set(key, times);
-    const words = error instanceof Fault ? { code } : { err: error };
-    const level = times === 1 ? 'warn' : 'debug';
-    this.#parts.log[level]({ upstream: known.name, ...fields, ...words }, messageOf(error));
-  }
-
-  #summarize(known: Known): void {
-    for (const [key, times] of this.#met) {
-      const [upstream, code] = key.split(' ');
-      if (upstream !== known.name) continue;
-      this.#met.delete(key);
-      if (times > 1)
-        this.#parts.log.warn(
-          { upstream, code, versions: times },
-          'versions could not be fetched; they are tried again later',
-        );
-    }
+  /** Where only the reserve was left it is looked first, with a `HEAD`, which most registries do not count. */
+  async #probe(known: Known, list: SharedArrayBuffer): Promise<void> {
+    const { turns, signal } = this.#parts;
+    const [first] = namesIn(list);
+    if (!first || !known.brake.isShort || known.brake.pauseMs > 0 || known.settings.type !== 'registry') return;
+    const find = () => known.settings.upstream.find(...first, signal);
+    await turns.take(known, 'ahead', find).catch(() => undefined);
   }
 
   async #describeOne(known: Known, chart: string, version: string): Promise<void> {
-    const { fills, batches, blobs, signal } = this.#parts;
+    const { turns, batches, blobs, signal } = this.#parts;
     for (const claim of known.catalog.find(chart, version)?.claims ?? []) {
       if (claim.metadata !== undefined || claim.refused !== undefined) continue;
-      const described = await fills.limited(known, 'ahead', () => describeVersion({ known, claim, blobs, signal }));
+      const described = await turns.take(known, 'ahead', () => describeVersion({ known, claim, blobs, signal }));
       if (!described) throw untagged(known, chart, version);
       batches.addDescribed(known, described);
     }
@@ -224,34 +182,44 @@ export class Ahead {
     const before = known.held(chart, name);
     const kept = before ?? (await this.#parts.fills.archive(known, version, 'ahead'));
     // the store did not take it, and so it will be with the next
-    if (!known.held(chart, name)) throw new NotTaken(known.name);
+    if (!known.held(chart, name)) throw notTaken(known.name);
     if (!before) this.#filled += 1;
     if (kept.provenance !== undefined) return;
-    await this.#parts.fills.provenance(known, version, kept, 'ahead').catch((error: unknown) => {
-      throw new ArchiveOnly(error);
+    await this.#parts.provenances.provenance(known, version, kept, 'ahead').catch((error: unknown) => {
+      throw withoutProvenance(error);
     });
+  }
+
+  async #replaceOne(known: Known, chart: string, name: string): Promise<void> {
+    const version = known.catalog.find(chart, name);
+    const held = known.held(chart, name);
+    if (!version || !held) return;
+    await this.#parts.fills.replace(known, version, held, 'ahead');
+    this.#filled += 1;
   }
 }
 
-/** The archive is held. Some servers answer 403 or a page where a provenance file is not: that is no failed version. */
-class ArchiveOnly extends Error {
-  constructor(cause: unknown) {
-    super('the provenance could not be had', { cause });
-  }
+interface Rest {
+  readonly survey: Survey | undefined;
+  readonly untilMs: number;
+  readonly alarm: AbortController;
+}
+
+function sooner(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+/** Some servers answer 403 or a page where a provenance file is not: the archive is held, that is no failed version. */
+function withoutProvenance(cause: unknown): Incomplete {
+  return new Incomplete('the provenance could not be had', { cause });
+}
+
+/** A full or broken store: what else is fetched ahead would be fetched for nothing. */
+function notTaken(upstream: string): Hopeless {
+  return new Hopeless(`${upstream}: the store takes nothing; nothing more is fetched ahead until the next sync`);
 }
 
 function untagged(known: Known, chart: string, version: string): Fault {
   const message = `${known.name}: lists a tag for ${chart} ${version}, and has no manifest for it.`;
   return new Fault('manifest-unknown', message, 'Its publisher may be pushing it just now, or removed it halfway.');
-}
-
-/** A full or broken store: what else is fetched ahead would be fetched for nothing. */
-class NotTaken extends Error {
-  constructor(upstream: string) {
-    super(`${upstream}: the store takes nothing; nothing more is fetched ahead until the next sync`);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

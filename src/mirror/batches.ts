@@ -16,8 +16,7 @@ interface Parts {
   readonly clock: Clock;
   readonly log: Log;
   readonly known: readonly Known[];
-  /** Called when something was committed, and whether it changes what the index says. */
-  readonly onCommitted: (listingChanges: boolean) => Promise<void>;
+  readonly onCommitted: () => Promise<void>;
 }
 
 const batchMs = 10_000;
@@ -36,7 +35,7 @@ export class Batches {
 
   /** `changesIndex`: the index said another digest, or none, for this version until now. */
   addHolding(known: Known, kept: KeptVersion, changesIndex: boolean): void {
-    known.fresh.set(keyOf(kept.chart, kept.version), kept);
+    known.hold(kept);
     this.#listingChanges ||= changesIndex;
     this.#schedule();
   }
@@ -55,33 +54,48 @@ export class Batches {
   async #flush(): Promise<void> {
     this.#timer?.abort();
     this.#timer = undefined;
-    const pending = this.#parts.known.filter(({ fresh, described }) => fresh.size + described.length > 0);
-    if (pending.length === 0) return;
+    const waiting = this.#parts.known.filter(({ fresh, described }) => fresh.size + described.length > 0);
+    if (waiting.length === 0) return;
     const listingChanges = this.#listingChanges;
     this.#listingChanges = false;
-    let taken: readonly Taken[] = [];
+    let committed: readonly Taken[] = [];
     try {
-      await this.#parts.committed.transact(async (state) => {
-        taken = pending.map(takeFrom);
-        let next = state;
-        for (const one of taken) next = await this.#apply(next, one);
-        return next;
-      });
-    } catch (error) {
-      this.#listingChanges ||= listingChanges;
-      this.#schedule();
-      throw error;
+      committed = await this.#commit(waiting);
+    } finally {
+      // what could not be committed now is tried again: the store may answer then, or lost tables be back
+      if (committed.length < waiting.length) this.#defer(listingChanges);
     }
-    for (const one of taken) release(one);
-    await this.#parts.onCommitted(listingChanges);
+    if (committed.length === 0) return;
+    for (const one of committed) {
+      release(one);
+      one.known.unserved ||= listingChanges;
+    }
+    await this.#parts.onCommitted();
+  }
+
+  #defer(listingChanges: boolean): void {
+    this.#listingChanges ||= listingChanges;
+    this.#schedule();
+  }
+
+  async #commit(waiting: readonly Known[]): Promise<readonly Taken[]> {
+    let taken: readonly Taken[] = [];
+    await this.#parts.committed.transact(async (state) => {
+      taken = waiting.filter(({ damage }) => !damage).map(takeFrom);
+      let next = state;
+      for (const one of taken) next = await this.#apply(next, one);
+      return taken.length > 0 ? next : undefined;
+    });
+    return taken;
   }
 
   async #apply(state: State, { known, kept, described }: Taken): Promise<State> {
     const { jobs, tables } = this.#parts;
     const record = recordOf(state, known.name) ?? known.record;
+    const held = { held: known.snapshot.table, fresh: kept };
     const catalog =
       described.length > 0
-        ? await tables.save('catalog', await jobs.run('describe', { known: known.catalog.table, described }))
+        ? await tables.save('catalog', await jobs.run('describe', { ...held, known: known.catalog.table, described }))
         : record.catalog;
     const snapshot =
       kept.length > 0

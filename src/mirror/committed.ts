@@ -2,12 +2,13 @@ import type { Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { timestamp, type Clock } from '../lib/clock.ts';
 import { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
 import type { ObjectStore } from '../store/contract.ts';
 import { stateKey } from '../store/layout.ts';
 import { createRecord, readRecord, replaceRecord } from '../store/records.ts';
 import type { Known } from './known.ts';
 import { parseState, recordOf, type State, type UpstreamRecord } from './state.ts';
-import type { Tables } from './tables.ts';
+import { DamagedTable, type Tables } from './tables.ts';
 
 const maxConflicts = 20;
 
@@ -19,21 +20,40 @@ export class Committed {
   readonly #store: ObjectStore;
   readonly #tables: Tables;
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #known: readonly Known[];
   readonly #queue = new Limiter(1);
   #state: State = { asOf: '', upstreams: {} };
   #etag: string | undefined;
 
-  constructor(parts: { store: ObjectStore; tables: Tables; clock: Clock; known: readonly Known[] }) {
+  constructor(parts: { store: ObjectStore; tables: Tables; clock: Clock; log: Log; known: readonly Known[] }) {
+    this.#log = parts.log;
     this.#store = parts.store;
     this.#tables = parts.tables;
     this.#clock = parts.clock;
     this.#known = parts.known;
   }
 
-  /** Reads the state and everything it names. Rejects with 'store-failed'. */
+  /**
+   * Reads the state and everything it names. Rejects with 'store-failed' when the state cannot be read; a table that is
+   * lost or damaged only marks its upstream.
+   */
   async open(): Promise<void> {
     await this.#queue.run(() => this.#reload());
+  }
+
+  /** Adopts what other processes committed. Costs one small request when they did not. */
+  async follow(): Promise<void> {
+    await this.#queue.run(async () => {
+      const found = await this.#store.head(stateKey);
+      const isDamaged = this.#known.some(({ damage }) => damage);
+      if (isDamaged || found?.etag !== this.#etag) await this.#reload();
+    });
+  }
+
+  /** What was committed last, as far as this process knows. */
+  get state(): State {
+    return this.#state;
   }
 
   /** Dates upstreams that the state does not know yet: those that are new together count as equally old. */
@@ -61,8 +81,13 @@ export class Committed {
         ? await replaceRecord(this.#store, stateKey, next, this.#etag)
         : await createRecord(this.#store, stateKey, next);
       if (written !== 'conflict') {
+        const before = this.#state;
         await this.#adopt(next, false);
         this.#etag = written.etag;
+        // it is committed whatever becomes of this
+        await this.#ensure(before, next).catch((error: unknown) =>
+          this.#log.warn({ err: error }, 'the tables of the new state could not be looked for'),
+        );
         return;
       }
       await this.#reload();
@@ -72,6 +97,15 @@ export class Committed {
       `state.json changed ${maxConflicts} times under our hands.`,
       'Too many servers share this store, or its conditional writes do not work.',
     );
+  }
+
+  /** Before the state named them a sweep may have taken the tables that are new in it for garbage. */
+  async #ensure(earlier: State, next: State): Promise<void> {
+    for (const [name, { catalog, snapshot }] of Object.entries(next.upstreams)) {
+      const before = recordOf(earlier, name);
+      if (catalog && catalog !== before?.catalog) await this.#tables.ensure('catalog', catalog);
+      if (snapshot && snapshot !== before?.snapshot) await this.#tables.ensure('snapshot', snapshot);
+    }
   }
 
   async #reload(): Promise<void> {
@@ -85,25 +119,35 @@ export class Committed {
     const loaded = await Promise.all(
       this.#known.map(async (known) => {
         const record = recordOf(state, known.name);
-        return record && { known, record, tables: await this.#load(known, record) };
+        return record && { known, record, tables: await this.#load(known, record).catch(asDamage) };
       }),
     );
     this.#state = state;
-    for (const one of loaded) one?.known.adopt(one.record, one.tables, foreign);
-    this.#tables.keepOnly(
-      new Set(
-        this.#known.flatMap(({ record }) => [record.catalog, record.snapshot]).filter((one) => one !== undefined),
-      ),
-    );
+    for (const one of loaded) {
+      if (one?.tables instanceof Fault) this.#mark(one.known, one.tables);
+      else one?.known.adopt(one.record, one.tables, foreign);
+    }
+    this.#tables.keepOnly(this.#known.map(({ record }) => record));
+  }
+
+  #mark(known: Known, damage: Fault): void {
+    if (!known.damage) this.#log.error({ upstream: known.name, advice: damage.advice }, damage.message);
+    known.damage = damage;
   }
 
   /** The tables that differ from what is known already. */
   async #load(known: Known, { catalog, snapshot }: UpstreamRecord) {
     const isNew = (digest: Digest | undefined, before: Digest | undefined): digest is Digest =>
-      digest !== undefined && digest !== before;
+      digest !== undefined && (digest !== before || known.damage !== undefined);
     return {
       catalog: isNew(catalog, known.record.catalog) ? await this.#tables.load('catalog', catalog) : undefined,
       snapshot: isNew(snapshot, known.record.snapshot) ? await this.#tables.load('snapshot', snapshot) : undefined,
     };
   }
+}
+
+/** A store that does not answer is no damage: what it holds may be all right. */
+function asDamage(error: unknown): Fault {
+  if (error instanceof Fault && error.cause instanceof DamagedTable) return error;
+  throw error;
 }

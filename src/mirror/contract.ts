@@ -22,7 +22,8 @@ export interface RepositoryCatalog {
 
 /** A finished index: built when a catalog changed, never on a request. */
 export interface Rendering {
-  readonly identity: Buffer;
+  /** In order. In one piece, unless it is very large. */
+  readonly identity: readonly Buffer[];
   readonly gzip: Buffer;
   /** sha256 of the identity bytes, bare hex. */
   readonly etag: string;
@@ -79,7 +80,7 @@ export interface UpstreamStatus {
   /** Without user info and query. */
   readonly url: string;
   readonly state: 'ok' | 'failing' | 'refused' | 'never';
-  readonly schedule: 'timed' | 'manual';
+  readonly schedule: 'timed' | 'manual' | 'retired';
   /** RFC 3339; absent until there was one. */
   readonly lastAttempt?: string | undefined;
   readonly lastSuccess?: string | undefined;
@@ -88,6 +89,30 @@ export interface UpstreamStatus {
   /** Rows of the last good listing that were dropped, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly fault?: FaultReport | undefined;
+}
+
+/** A version that could not be fetched ahead. It is tried again. */
+export interface FailedVersion {
+  readonly chart: string;
+  readonly version: string;
+  readonly fault: FaultReport;
+  readonly attempts: number;
+  /** RFC 3339. */
+  readonly nextAttempt: string;
+}
+
+/** A version whose first bytes we hold and go on serving, while upstream promises others. */
+export interface RewrittenVersion {
+  readonly chart: string;
+  readonly version: string;
+  readonly held: Digest;
+  readonly claimed: Digest;
+}
+
+/** One upstream alone. Both lists have 200 entries at most. */
+export interface UpstreamDetails extends UpstreamStatus {
+  readonly failedVersions: readonly FailedVersion[];
+  readonly rewrittenVersions: readonly RewrittenVersion[];
 }
 
 export interface Status {
@@ -106,7 +131,7 @@ export interface Readiness {
   readonly degraded: readonly string[];
 }
 
-/** What one sync found. */
+/** What one sync found, in chart versions. */
 export interface SyncReport {
   readonly upstream: string;
   readonly unchanged: boolean;
@@ -115,16 +140,117 @@ export interface SyncReport {
   readonly added: number;
   readonly withdrawn: number;
   readonly rewritten: number;
+  /** Not held yet, and promised with another digest than before. */
+  readonly changed: number;
   readonly rejected: Readonly<Record<string, number>>;
   readonly durationMs: number;
 }
 
-/** What the API and the commands may ask: looking behind and changing. */
+/** One chart version of one upstream, by exact name. */
+export interface UpstreamVersion {
+  readonly upstream: string;
+  readonly chart: string;
+  readonly version: string;
+}
+
+/** What the API and the commands may ask: looking behind and changing. All throw 'not-found' for an unknown upstream. */
 export interface Operator {
   status(): Status;
+  upstream(name: string): UpstreamDetails;
   readiness(): Readiness;
-  /** Answers when the new listing is served; a second caller gets the same answer. Throws 'not-found' for an unknown upstream. */
-  sync(upstream: string): Promise<SyncReport>;
-  /** Resolves when every archive the policies want was tried. For the command line. */
-  settled(): Promise<{ readonly filled: number; readonly failed: number }>;
+  /**
+   * Answers when the new listing is served; a second caller gets the same answer. Goes ahead of any backoff.
+   * `acceptShrink` lets a shrunken listing through once. Rejects with 'listing-refused' also for a retired upstream.
+   */
+  sync(upstream: string, options?: { readonly acceptShrink?: boolean }): Promise<SyncReport>;
+  /**
+   * Takes the new bytes of a rewritten version. Rejects with 'not-found' for one that nobody lists, with 'bad-request'
+   * for one that is not held or not rewritten, and with the fault of fetching them.
+   */
+  accept(ref: UpstreamVersion): Promise<Holding>;
+}
+
+/** How far the work ahead of requests is. */
+export interface FillProgress {
+  readonly filled: number;
+  readonly failed: number;
+  /** Versions that are still to be fetched. */
+  readonly queued: number;
+}
+
+/** For the command line, which waits for everything. */
+export interface Filling {
+  progress(): FillProgress;
+  /** Resolves when every archive the policies want was tried and what came is committed. */
+  settled(): Promise<FillProgress>;
+}
+
+/** What happened at one upstream since the process started. */
+export interface UpstreamActivity {
+  readonly name: string;
+  /** Syncs by result: `changed`, `unchanged`, or the code of the fault. */
+  readonly syncs: ReadonlyMap<string, number>;
+  /** Archives by result: `fetched`, `restored`, or the code of the fault. */
+  readonly fills: ReadonlyMap<string, number>;
+  /** Versions that wait to be fetched ahead. */
+  readonly queued: number;
+}
+
+/** What happened since the process started, for the metrics. */
+export interface Telemetry {
+  activity(): readonly UpstreamActivity[];
+  /** Whether this process does the upstream work now. */
+  holdsLease(): boolean;
+  /** Blobs that were found damaged or lost while serving. */
+  damagedBlobs(): number;
+}
+
+/** What can be wrong: closed, stable. */
+export type FindingKind =
+  | 'damaged-blob'
+  | 'missing-blob'
+  | 'damaged-record'
+  | 'missing-record'
+  | 'conflicting-record'
+  | 'lost-state'
+  | 'lost-catalog'
+  | 'lost-snapshot'
+  | 'uncommitted-holding';
+
+/** One thing that is not as it should be. */
+export interface Finding {
+  readonly kind: FindingKind;
+  /** One sentence: what is wrong, and which upstream, chart and version it concerns. */
+  readonly what: string;
+  /** Another: what to do about it while it is not repaired. */
+  readonly advice: string;
+  /** Nothing is lost and nothing need be done: a server that is at work leaves such things for a moment. */
+  readonly harmless: boolean;
+  /** How it was put right, in one sentence; absent when it was not. */
+  readonly repaired?: string | undefined;
+}
+
+/** What was looked at. */
+export interface InspectionCounts {
+  /** Records and tables that were read. */
+  readonly records: number;
+  readonly blobs: number;
+  /** Of the blobs. */
+  readonly bytes: number;
+  /** Blobs and tables that nothing names: the sweep of a server removes them when they are a day old. */
+  readonly unnamed: number;
+}
+
+/** An inspection under way. */
+export interface Inspection {
+  /** What is wrong, as it is found and, when asked for, repaired. Ends with a fault when the store does not answer. */
+  readonly findings: AsyncIterable<Finding>;
+  /** So far. */
+  counts(): InspectionCounts;
+}
+
+/** For the command line: reads every record of the store and hashes every blob. */
+export interface Inspector {
+  /** `repair` puts right what can be. Safe beside running servers. */
+  inspect(options: { readonly repair: boolean; readonly signal: AbortSignal }): Inspection;
 }

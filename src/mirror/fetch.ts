@@ -3,6 +3,7 @@ import { digestOf, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { readAll, TooManyBytes } from '../lib/bytes.ts';
 import type { Part } from '../upstream/contract.ts';
+import type { Intake } from './intake.ts';
 import type { UpstreamSettings } from './settings.ts';
 
 /** Says whether bytes are the chart archive they should be; rejects with 'archive-invalid' or 'too-large'. */
@@ -20,21 +21,28 @@ export interface Fetched {
   readonly digest: Digest;
 }
 
+/** What is fetched: from the first of the claims that has it, within a number of bytes at once. */
+interface Fetching {
+  readonly settings: UpstreamSettings;
+  readonly claims: readonly KnownClaim[];
+  readonly intake: Intake;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Fetches the archive of a version from the first of its claims that has it: bounded, hashed, compared with what was
  * claimed, name and version inside checked. Undefined when upstream has it no more.
  */
-export async function fetchArchive(
-  settings: UpstreamSettings,
-  claims: readonly KnownClaim[],
-  check: ArchiveCheck,
-  signal: AbortSignal,
-): Promise<Fetched | undefined> {
+export async function fetchArchive({
+  check,
+  ...fetching
+}: Fetching & { readonly check: ArchiveCheck }): Promise<Fetched | undefined> {
+  const { settings, claims } = fetching;
   const promised = new Set(claims.map((claim) => claim.digest).filter((digest) => digest !== undefined));
   const problems: unknown[] = [];
   for (const claim of claims) {
     try {
-      const bytes = await fetchBytes(settings, claim, 'archive', settings.maxArchiveBytes, signal);
+      const bytes = await fetchBytes(fetching, claim, 'archive', settings.maxArchiveBytes);
       if (!bytes) continue;
       refuseWhatIsNoArchive(settings, claim, bytes);
       const digest = digestOf(bytes);
@@ -50,13 +58,10 @@ export async function fetchArchive(
 }
 
 /** Fetches the provenance of a version; undefined when upstream has none. */
-export async function fetchProvenance(
-  settings: UpstreamSettings,
-  claims: readonly KnownClaim[],
-  signal: AbortSignal,
-): Promise<Fetched | undefined> {
+export async function fetchProvenance(fetching: Fetching): Promise<Fetched | undefined> {
+  const { settings, claims } = fetching;
   for (const claim of claims) {
-    const bytes = await fetchBytes(settings, claim, 'provenance', maxProvenanceBytes, signal);
+    const bytes = await fetchBytes(fetching, claim, 'provenance', maxProvenanceBytes);
     if (!bytes) continue;
     if (bytes.toString('latin1').includes(provenanceStart)) return { bytes, digest: digestOf(bytes) };
     throw new Fault(
@@ -69,11 +74,10 @@ export async function fetchProvenance(
 }
 
 async function fetchBytes(
-  settings: UpstreamSettings,
+  { settings, intake, signal }: Fetching,
   claim: KnownClaim,
   part: Part,
   maxBytes: number,
-  signal: AbortSignal,
 ): Promise<Buffer | undefined> {
   const incoming = await settings.upstream.open(claim.source, part, signal);
   if (!incoming) return undefined;
@@ -82,7 +86,9 @@ async function fetchBytes(
       await incoming.body[Symbol.asyncIterator]().return?.();
       throw new TooManyBytes(maxBytes);
     }
-    return await readAll(incoming.body, maxBytes);
+    const bytes = await intake.take(settings.name, incoming.size ?? maxBytes, () => readAll(incoming.body, maxBytes));
+    requireDigest(settings, claim, part, incoming.digest, bytes);
+    return bytes;
   } catch (error) {
     if (!(error instanceof TooManyBytes)) throw error;
     throw new Fault(
@@ -103,6 +109,22 @@ function refuseWhatIsNoArchive({ name }: UpstreamSettings, { chart, version }: K
     'upstream-failed',
     `${name}: instead of the archive of ${chart} ${version} came ${isPage ? 'a web page' : 'nothing'}.`,
     'Ask for it with curl: the server may want credentials, or the url in its index is wrong.',
+  );
+}
+
+/** A registry names every blob by its digest. */
+function requireDigest(
+  { name }: UpstreamSettings,
+  { chart, version }: KnownClaim,
+  part: Part,
+  digest: Digest | undefined,
+  bytes: Buffer,
+): void {
+  if (digest === undefined || digestOf(bytes) === digest) return;
+  throw new Fault(
+    'digest-mismatch',
+    `${name}: the ${part} of ${chart} ${version} is not the bytes that its manifest names.`,
+    'It is not served. Something between us and the registry changes bytes.',
   );
 }
 

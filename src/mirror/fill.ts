@@ -1,188 +1,204 @@
 import type { ChartVersion, KnownClaim } from '../chart/catalog.ts';
-import type { Descriptor } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
-import type { Attachments, Holding, KeptVersion } from '../chart/holding.ts';
+import type { Holding, KeptVersion } from '../chart/holding.ts';
 import { mediaTypes } from '../formats/oci-manifest.ts';
 import { timestamp, type Clock } from '../lib/clock.ts';
-import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { ObjectStore } from '../store/contract.ts';
-import { attachmentKey, firstHoldingKey } from '../store/layout.ts';
-import { createRecord, readRecord, replaceRecord } from '../store/records.ts';
+import { firstHoldingKey, replacementKey } from '../store/layout.ts';
+import { createRecord, readRecord, recordBytes } from '../store/records.ts';
 import type { Batches } from './batches.ts';
 import { describeVersion } from './describe.ts';
-import { fetchArchive, fetchProvenance, type ArchiveCheck, type Fetched } from './fetch.ts';
+import { fetchArchive, type ArchiveCheck, type Fetched } from './fetch.ts';
+import type { Intake } from './intake.ts';
 import { keyOf, type Known } from './known.ts';
+import { parseHolding } from './retention/records.ts';
 import { retrying } from './retry.ts';
+import type { Turns, Urgency } from './turns.ts';
 
 export interface FillParts {
   readonly store: ObjectStore;
   readonly blobs: Blobs;
   readonly batches: Batches;
   readonly check: ArchiveCheck;
+  readonly turns: Turns;
+  /** Bytes on their way in, of all upstreams together. */
+  readonly intake: Intake;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends when the process stops. */
   readonly signal: AbortSignal;
 }
 
-/** Somebody is waiting for it, or it is fetched ahead. */
-export type Urgency = 'request' | 'ahead';
-
 /**
- * Fetches chart versions: each once however many ask, bounded per upstream, requests before what is fetched ahead.
- * Order of writes: blobs, then the holding; `state.json` follows with the next batch. What dies in between is garbage,
- * never a lie.
+ * Fetches archives: each once however many ask. Order of writes: blobs, then the holding; `state.json` follows with the
+ * next batch. What dies in between is garbage, never a lie.
  */
 export class Fills {
   readonly #parts: FillParts;
   readonly #archives = new SingleFlight<KeptVersion>();
-  readonly #provenances = new SingleFlight<Attachments>();
-  readonly #restored = new SingleFlight<void>();
+  readonly #replacements = new SingleFlight<KeptVersion>();
   /** Answered, but not taken by the store. */
   readonly #unkept = new Map<string, Holding>();
-  readonly #limiters = new Map<string, Limiter>();
 
   constructor(parts: FillParts) {
     this.#parts = parts;
   }
 
-  /** Work at an upstream takes its turn here. */
-  limited<T>(known: Known, urgency: Urgency, work: () => Promise<T>): Promise<T> {
-    const limiter = this.#limiters.get(known.name) ?? new Limiter(known.settings.concurrency);
-    this.#limiters.set(known.name, limiter);
-    return limiter.run(work, { urgent: urgency === 'request' });
-  }
-
   /** Holds a version. Rejects with a fault; with 'not-found' when upstream has it no more. */
   archive(known: Known, version: ChartVersion, urgency: Urgency): Promise<KeptVersion> {
-    return this.#archives.run(`${known.name}/${keyOf(version.chart, version.version)}`, async () => {
-      const earlier = (await this.#findHolding(known, version)) ?? (await this.#keepAgain(known, version));
+    return this.#archives.run(flightOf(known, version), async () => {
+      const earlier =
+        (await this.#keepAgain(known, version)) ?? (await this.findHolding(known, version.chart, version.version));
       if (earlier) return earlier;
-      return this.limited(known, urgency, () => this.#fill(known, version));
+      return this.#counted(known, () => this.#parts.turns.take(known, urgency, () => this.#fill(known, version)));
     });
   }
 
-  /** Fetches the bytes of a holding again whose blob is lost or damaged. Nothing but the same bytes will do. */
-  async restore(known: Known, { chart, version, archive }: Holding): Promise<void> {
-    await this.#restored.run(archive.digest, async () => {
-      const { blobs, check, signal, log } = this.#parts;
-      const claims = known.catalog.find(chart, version)?.claims ?? [];
-      const promised = claims.map((claim) => ({ ...claim, digest: archive.digest }));
-      const work = () => fetchArchive(known.settings, promised, check, signal);
-      const fetched = await this.limited(known, 'request', work);
-      if (!fetched) throw gone(known, { chart, version, claims });
-      await blobs.put(fetched.bytes, archive.mediaType);
-      log.warn({ upstream: known.name, chart, version, digest: archive.digest }, 'a lost blob was fetched again');
-    });
-  }
-
-  /** Fetches the provenance that belongs to a held version. Rejects with a fault. */
-  provenance(known: Known, version: ChartVersion, kept: KeptVersion, urgency: Urgency): Promise<Attachments> {
-    return this.#provenances.run(`${known.name}/${keyOf(version.chart, version.version)}`, async () => {
-      const key = attachmentKey(known.name, kept.archive.digest);
-      const earlier = await readRecord(this.#parts.store, key, (value) => value as Attachments);
-      if (earlier?.value.provenance !== undefined && earlier.value.provenance !== 'none') {
-        return this.#attach(known, kept, earlier.value);
-      }
-      const fetched = await this.limited(known, urgency, () => this.#fetchProvenance(known, version));
-      const provenance = fetched ? await this.#put(fetched, mediaTypes.provenanceLayer) : 'none';
-      const attachments: Attachments = { ...earlier?.value, provenance };
-      const written = await (earlier
-        ? replaceRecord(this.#parts.store, key, attachments, earlier.etag)
-        : createRecord(this.#parts.store, key, attachments));
-      if (written !== 'conflict') return this.#attach(known, kept, attachments);
-      const winner = await readRecord(this.#parts.store, key, (value) => value as Attachments);
-      return this.#attach(known, kept, winner?.value ?? attachments);
+  /** Holds what upstream promises now in place of what is held. The first bytes stay in the store. */
+  replace(known: Known, version: ChartVersion, held: Holding, urgency: Urgency): Promise<KeptVersion> {
+    return this.#replacements.run(flightOf(known, version), async () => {
+      const present = version.claims.filter((claim) => !claim.missing && claim.digest !== held.archive.digest);
+      const listed = { ...version, claims: present };
+      return this.#counted(known, () =>
+        this.#parts.turns.take(known, urgency, () => this.#refill(known, listed, held)),
+      );
     });
   }
 
   /** Resolves when nothing is being fetched. */
   async idle(): Promise<void> {
-    await this.#restored.idle();
     await this.#archives.idle();
-    await this.#provenances.idle();
-  }
-
-  #attach(known: Known, kept: KeptVersion, attachments: Attachments): Attachments {
-    this.#parts.batches.addHolding(known, { ...kept, ...attachments }, false);
-    return attachments;
+    await this.#replacements.idle();
   }
 
   /** A holding that is newer than the snapshot, of this process before it died or of another one. */
-  async #findHolding(known: Known, { chart, version }: ChartVersion): Promise<KeptVersion | undefined> {
+  async findHolding(known: Known, chart: string, version: string): Promise<KeptVersion | undefined> {
     const remembered = known.held(chart, version);
     if (remembered) return remembered;
     const key = firstHoldingKey(known.name, chart, version);
     // a store that does not say what is held is no leave to fetch: upstream may have other bytes by now
-    const record = await readRecord(this.#parts.store, key, (value) => value as Holding);
+    const record = await readRecord(this.#parts.store, key, parseHolding);
     if (record) this.#parts.batches.addHolding(known, record.value, true);
     return record?.value;
   }
 
+  async #counted(known: Known, work: () => Promise<KeptVersion>): Promise<KeptVersion> {
+    try {
+      const kept = await work();
+      known.fills.add('fetched');
+      known.failures.remove(kept.chart, kept.version);
+      return kept;
+    } catch (error) {
+      known.fills.add(error instanceof Fault ? error.code : 'unexpected');
+      throw error;
+    }
+  }
+
   async #fill(known: Known, listed: ChartVersion): Promise<KeptVersion> {
-    const { clock, signal, check, log } = this.#parts;
-    const claims = await this.#describe(known, listed);
-    const fetched = await retrying(() => fetchArchive(known.settings, claims, check, signal), {
-      attempts: known.settings.retries,
-      clock,
-      signal,
-    });
+    const claims = await this.#describe(known, listed.claims);
+    try {
+      return await this.#hold(known, listed, claims);
+    } catch (error) {
+      const mayHaveMoved = error instanceof Fault && (error.code === 'not-found' || error.code === 'digest-mismatch');
+      if (!mayHaveMoved || claims.every(({ tag }) => tag === undefined)) throw error;
+      // a tag that was moved leaves what it pointed to behind, to be deleted some day
+      return this.#hold(known, listed, await this.#describe(known, claims.map(asListed)));
+    }
+  }
+
+  async #hold(known: Known, listed: ChartVersion, claims: readonly KnownClaim[]): Promise<KeptVersion> {
+    const fetched = await this.#fetch(known, claims);
     if (!fetched) throw gone(known, listed);
+    return this.#keep(known, this.#holdingOf(listed, fetched, claims), fetched, claims);
+  }
+
+  async #refill(known: Known, listed: ChartVersion, held: Holding): Promise<KeptVersion> {
+    const { store, batches, clock, log } = this.#parts;
+    const fetched = await this.#fetch(known, listed.claims);
+    if (!fetched) throw gone(known, listed);
+    // later than what it replaces, whatever the clock says
+    const afterMs = held.acceptedAt === undefined ? 0 : Date.parse(held.acceptedAt) + 1;
+    const acceptedAt = new Date(Math.max(clock.now(), afterMs)).toISOString();
+    const holding = { ...this.#holdingOf(listed, fetched, listed.claims), acceptedAt };
+    const { chart, version, archive } = holding;
+    const key = replacementKey(known.name, chart, version, archive.digest);
+    await this.#putWith(fetched, () => store.write(key, recordBytes(holding)));
+    batches.addHolding(known, holding, true);
+    log.info({ upstream: known.name, chart, version, digest: archive.digest }, 'new bytes accepted');
+    return holding;
+  }
+
+  async #fetch(known: Known, claims: readonly KnownClaim[]): Promise<Fetched | undefined> {
+    if (claims.length === 0) return undefined;
+    const { clock, signal, check, intake } = this.#parts;
+    const fetching = { settings: known.settings, claims, check, intake, signal };
+    return retrying(() => fetchArchive(fetching), { attempts: known.settings.retries, clock, signal });
+  }
+
+  #holdingOf({ chart, version }: ChartVersion, fetched: Fetched, claims: readonly KnownClaim[]): Holding {
     const claim = claims.find(({ digest }) => digest === fetched.digest) ?? claims[0];
-    const { chart, version } = listed;
-    const holding: Holding = {
+    return {
       chart,
       version,
       archive: { mediaType: mediaTypes.chartLayer, digest: fetched.digest, size: fetched.bytes.length },
       ...claim?.documents,
-      heldAt: timestamp(clock.now()),
+      heldAt: timestamp(this.#parts.clock.now()),
     };
-    log.debug({ upstream: known.name, chart, version, digest: fetched.digest }, 'archive fetched');
-    return this.#keep(known, holding, fetched, claims);
   }
 
   /** Blobs first, then the holding; who loses the race for it adopts the winner's. */
   async #keep(known: Known, holding: Holding, fetched: Fetched, claims: readonly KnownClaim[]): Promise<KeptVersion> {
     const { store, blobs, batches, log } = this.#parts;
+    const flight = flightOf(known, holding);
     try {
-      await blobs.put(fetched.bytes, mediaTypes.chartLayer);
       const key = firstHoldingKey(known.name, holding.chart, holding.version);
-      const kept = (await createRecord(store, key, holding)) === 'conflict' ? await this.#adoptWinner(key) : holding;
+      const written = await this.#putWith(fetched, () => createRecord(store, key, holding));
+      const kept = written === 'conflict' ? await this.#adoptWinner(key) : holding;
       batches.addHolding(known, kept, !isWhatTheIndexSays(claims, kept));
-      this.#unkept.delete(`${known.name}/${keyOf(kept.chart, kept.version)}`);
+      this.#unkept.delete(flight);
       return kept;
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'store-failed') throw error;
       // verified bytes are answered although they could not be kept
       const { chart, version } = holding;
-      log.warn({ upstream: known.name, chart, version }, `archive not kept: ${error.message}`);
+      const level = this.#unkept.has(flight) ? 'debug' : 'warn';
+      log[level]({ upstream: known.name, chart, version }, `archive not kept: ${error.message}`);
       blobs.remember(fetched.digest, fetched.bytes);
-      this.#unkept.set(`${known.name}/${keyOf(holding.chart, holding.version)}`, holding);
+      this.#unkept.set(flight, holding);
       return holding;
     }
   }
 
+  /** Between blob and record a sweep may have taken the blob for garbage: then it is put again. */
+  async #putWith<T>({ bytes, digest }: Fetched, writeRecord: () => Promise<T>): Promise<T> {
+    const { blobs } = this.#parts;
+    await blobs.put(bytes, mediaTypes.chartLayer);
+    const written = await writeRecord();
+    if (!(await blobs.check(digest))) await blobs.put(bytes, mediaTypes.chartLayer);
+    return written;
+  }
+
   /** What the store did not take is tried again on use, as long as its bytes are still in memory. */
-  async #keepAgain(known: Known, { chart, version, claims }: ChartVersion): Promise<KeptVersion | undefined> {
-    const key = `${known.name}/${keyOf(chart, version)}`;
-    const holding = this.#unkept.get(key);
+  async #keepAgain(known: Known, version: ChartVersion): Promise<KeptVersion | undefined> {
+    const flight = flightOf(known, version);
+    const holding = this.#unkept.get(flight);
     const bytes = holding && this.#parts.blobs.hot(holding.archive.digest);
-    if (bytes) return this.#keep(known, holding, { bytes, digest: holding.archive.digest }, claims);
-    this.#unkept.delete(key);
+    if (bytes) return this.#keep(known, holding, { bytes, digest: holding.archive.digest }, version.claims);
+    this.#unkept.delete(flight);
     return undefined;
   }
 
   async #adoptWinner(key: string): Promise<Holding> {
-    const winner = await readRecord(this.#parts.store, key, (value) => value as Holding);
+    const winner = await readRecord(this.#parts.store, key, parseHolding);
     if (winner) return winner.value;
     throw new Fault('store-failed', `The record ${key} is there and is not.`, 'Check the consistency of the store.');
   }
 
-  /** A registry's claims say nothing of digests until they are described. */
-  async #describe(known: Known, { claims, chart, version }: ChartVersion): Promise<readonly KnownClaim[]> {
+  /** A registry's claims say nothing of digests until they are described. Those that are left out are no charts. */
+  async #describe(known: Known, claims: readonly KnownClaim[]): Promise<readonly KnownClaim[]> {
     const { blobs, batches, signal } = this.#parts;
     const described = await Promise.all(
       claims.map(async (claim) => {
@@ -193,22 +209,30 @@ export class Fills {
       }),
     );
     const usable = described.filter((claim) => claim !== undefined && claim.refused === undefined);
-    if (usable.length === 0) throw gone(known, { claims, chart, version });
+    const refused = described.find((claim) => claim?.refused !== undefined);
+    if (usable.length === 0 && refused) throw noChart(known, refused);
     return usable as readonly KnownClaim[];
   }
+}
 
-  #fetchProvenance(known: Known, { claims }: ChartVersion): Promise<Fetched | undefined> {
-    const { clock, signal } = this.#parts;
-    return retrying(() => fetchProvenance(known.settings, claims, signal), {
-      attempts: known.settings.retries,
-      clock,
-      signal,
-    });
-  }
+/** Its registry has something under that tag. */
+export function noChart({ name }: Known, { chart, version, refused }: KnownClaim): Fault {
+  return new Fault(
+    refused ?? 'not-a-chart',
+    `${name}: what is tagged ${version} of ${chart} is not a chart that can be offered (${refused}).`,
+    'Charts are put into a registry with helm push; look at the tag with another client.',
+  );
+}
 
-  #put({ bytes }: Fetched, mediaType: string): Promise<Descriptor> {
-    return this.#parts.blobs.put(bytes, mediaType);
-  }
+/** A described claim as it was listed. */
+function asListed({ tag, ...claim }: KnownClaim): KnownClaim {
+  if (tag === undefined) return claim;
+  const { chart, version, since } = claim;
+  return { chart, version, since, source: tag };
+}
+
+function flightOf(known: Known, { chart, version }: { readonly chart: string; readonly version: string }): string {
+  return `${known.name}/${keyOf(chart, version)}`;
 }
 
 /** Whether the index already shows the digest that was measured. */
@@ -216,7 +240,8 @@ function isWhatTheIndexSays(claims: readonly KnownClaim[], kept: Holding): boole
   return claims.length === 1 && claims[0]?.digest === kept.archive.digest;
 }
 
-function gone(known: Known, { chart, version }: ChartVersion): Fault {
+/** Upstream lists it and has no bytes for it. */
+export function gone(known: Known, { chart, version }: { readonly chart: string; readonly version: string }): Fault {
   return new Fault(
     'not-found',
     `${known.name}: ${chart} ${version} is listed, but upstream does not have its archive.`,

@@ -1,14 +1,26 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 
-import { Catalog, decodeClaim, type KnownClaim } from '../chart/catalog.ts';
-import { digestOf, type Digest } from '../chart/digest.ts';
-import { mergeHoldings, type KeptVersion } from '../chart/holding.ts';
-import { nameFilter } from '../chart/names.ts';
-import { admitClaims, describeClaims, reconcile, type Changes, type Reconciliation } from '../chart/reconcile.ts';
+import { Catalog, decodeClaim, listedLength, type KnownClaim } from '../chart/catalog.ts';
+import type { Digest } from '../chart/digest.ts';
+import { mergeHoldings, Snapshot, type KeptVersion } from '../chart/holding.ts';
+import { Offering, type OfferRules } from '../chart/offering.ts';
+import {
+  admitClaims,
+  describeClaims,
+  reconcile,
+  type Changes,
+  type Reconciliation,
+  type Shrunken,
+  type VersionName,
+} from '../chart/reconcile.ts';
+import { dueForCheck } from '../chart/rounds.ts';
 import { countContested, selectOwners } from '../chart/select.ts';
 import { survey, type MirrorPolicy, type Survey } from '../chart/survey.ts';
-import { renderIndex, type RenderedIndex } from '../formats/index-rendering.ts';
+import { renderIndex, type BlockMemory, type RenderedIndex } from '../formats/index-rendering.ts';
+import { gzipPieces } from '../lib/gzip.ts';
 import { tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
+import { TableBuilder } from '../lib/table-builder.ts';
 import type { Thread } from '../lib/thread.ts';
 
 /** A table and the digest of its text, which names it in the store. */
@@ -18,14 +30,22 @@ export interface NamedTable {
 }
 
 function named(table: SharedTable): NamedTable {
-  return { table, digest: digestOf(Buffer.from(table.text)) };
+  const hash = createHash('sha256');
+  for (const text of new TableReader(table).text()) hash.update(text);
+  return { table, digest: `sha256:${hash.digest('hex')}` };
 }
 
-/** What the last listing had: every claim that it did not lack. */
+/** What the last listing had: every claim that it did not lack, but what was found by name. */
 function lastListed(known: SharedTable): SharedTable {
   const rows = new TableReader(known);
-  const lines = Array.from({ length: rows.size }, (_, at) => rows.line(at));
-  return tableOf(lines.filter((line) => !decodeClaim(line).missing).map((line) => `${line.toString('utf8')}\n`));
+  const listed = new TableBuilder();
+  for (let at = 0; at < rows.size; at += 1) {
+    const line = rows.line(at);
+    const length = listedLength(line);
+    const { missing, named: byName } = length === undefined ? decodeClaim(line) : {};
+    if (!missing && !byName) listed.share(rows, at, length);
+  }
+  return listed.finish();
 }
 
 /** What is held, but in no snapshot yet. */
@@ -33,13 +53,21 @@ interface Uncommitted {
   readonly fresh: readonly KeptVersion[];
 }
 
+/** One upstream as it crosses to a thread. */
+interface Member {
+  readonly catalog: SharedTable;
+  readonly snapshot: SharedTable;
+  readonly rules: OfferRules;
+}
+
+function offeringOf({ catalog, snapshot, rules }: Member): Offering {
+  return new Offering(new Catalog(catalog), new Snapshot(snapshot), rules);
+}
+
 interface RenderInput {
-  readonly members: readonly {
-    readonly catalog: SharedTable;
-    readonly snapshot: SharedTable;
-    /** As `nameFilter` reads them. */
-    readonly charts: readonly string[];
-  }[];
+  /** Its name. */
+  readonly repository: string;
+  readonly members: readonly Member[];
 }
 
 interface RenderedRepository extends RenderedIndex {
@@ -47,19 +75,31 @@ interface RenderedRepository extends RenderedIndex {
   readonly contested: readonly number[];
 }
 
+interface ReconciledTable extends NamedTable {
+  readonly changes: Changes;
+  readonly replaced: readonly VersionName[];
+}
+
 /** The mirror's work that must not be done on the main thread. Pure functions; a worker serves them. */
 export const mirrorJobs = {
-  reconcile({ fresh, ...input }: Reconciliation & Uncommitted): NamedTable & { readonly changes: Changes } {
+  reconcile({ fresh, ...input }: Reconciliation & Uncommitted): ReconciledTable | Shrunken {
     const held = fresh.length > 0 ? mergeHoldings(input.held, fresh) : input.held;
-    const { catalog, ...changes } = reconcile({ ...input, held });
-    return { ...named(catalog), changes };
+    const reconciled = reconcile({ ...input, held });
+    if ('known' in reconciled) return reconciled;
+    const { catalog, replaced, ...changes } = reconciled;
+    return { ...named(catalog), replaced, changes };
   },
   /** The same listing once more: what it lacked is absent once more. */
-  repeat(input: Omit<Reconciliation, 'listed'> & Uncommitted): NamedTable & { readonly changes: Changes } {
+  repeat(input: Omit<Reconciliation, 'listed'> & Uncommitted): ReconciledTable | Shrunken {
     return mirrorJobs.reconcile({ ...input, listed: lastListed(input.known) });
   },
-  describe(input: { readonly known: SharedTable; readonly described: readonly KnownClaim[] }): NamedTable {
-    return named(describeClaims(input.known, input.described));
+  describe(input: {
+    readonly known: SharedTable;
+    readonly described: readonly KnownClaim[];
+    readonly held: SharedTable;
+    readonly fresh: readonly KeptVersion[];
+  }): NamedTable {
+    return named(describeClaims(input.known, input.described, mergeHoldings(input.held, input.fresh)));
   },
   admit(input: { readonly known: SharedTable; readonly found: readonly KnownClaim[] }): NamedTable {
     return named(admitClaims(input.known, input.found));
@@ -67,25 +107,26 @@ export const mirrorJobs = {
   hold(input: { readonly snapshot: SharedTable; readonly fresh: readonly KeptVersion[] }): NamedTable {
     return named(mergeHoldings(input.snapshot, input.fresh));
   },
-  survey(input: {
-    readonly catalog: SharedTable;
-    readonly snapshot: SharedTable;
-    readonly policy: MirrorPolicy;
-  }): Survey {
-    return survey(input.catalog, input.snapshot, input.policy);
+  survey({ policy, ...member }: Member & { readonly policy: MirrorPolicy }): Survey {
+    return survey(offeringOf(member), policy);
   },
-  /** Decides who provides which chart, and renders what they provide. */
-  render({ members }: RenderInput): RenderedRepository {
-    const selectable = members.map(({ catalog, charts }) => ({
-      catalog: new Catalog(catalog),
-      offers: nameFilter(charts),
-    }));
-    const owners = selectOwners(selectable);
-    const contested = countContested(selectable, owners);
-    return { ...renderIndex({ members, owners: [...owners] }), owners: [...owners], contested };
+  /** Described versions whose turn it is to be looked at again. */
+  dueForCheck(input: {
+    readonly catalog: SharedTable;
+    readonly fromMs: number;
+    readonly toMs: number;
+  }): SharedArrayBuffer {
+    return dueForCheck(new Catalog(input.catalog), input.fromMs, input.toMs);
+  },
+  /** Decides who provides which chart, and renders what they provide: what `memory` does not have already. */
+  render({ members }: RenderInput, memory?: BlockMemory): RenderedRepository {
+    const offerings = members.map(offeringOf);
+    const owners = selectOwners(offerings);
+    const contested = countContested(offerings, owners);
+    return { ...renderIndex({ members, owners: [...owners] }, memory), owners: [...owners], contested };
   },
   pack(table: SharedTable): Uint8Array {
-    return gzipSync(Buffer.from(table.text), { level: 1 });
+    return gzipPieces(new TableReader(table).text(), 1);
   },
   unpack(packed: Uint8Array): NamedTable {
     return named(tableOf([gunzipSync(packed)]));

@@ -2,10 +2,14 @@ import { Catalog, emptyCatalog, type KnownClaim } from '../chart/catalog.ts';
 import type { Validator } from '../chart/catalog.ts';
 import type { Digest } from '../chart/digest.ts';
 import type { Fault } from '../chart/fault.ts';
-import { emptySnapshot, Snapshot, type KeptVersion } from '../chart/holding.ts';
-import { nameFilter } from '../chart/names.ts';
+import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../chart/holding.ts';
+import { Offering, type OfferRules } from '../chart/offering.ts';
 import type { Survey } from '../chart/survey.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
+import { Tally } from '../lib/tally.ts';
+import { Brake } from './brake.ts';
+import { Failures } from './failures.ts';
 import type { UpstreamSettings } from './settings.ts';
 import type { UpstreamRecord } from './state.ts';
 
@@ -15,6 +19,8 @@ export interface Attempts {
   readonly lastSuccessMs?: number;
   readonly nextAttemptMs?: number;
   readonly failures: number;
+  /** Until when the tags of a registry were looked at again. */
+  readonly checkedMs?: number;
   readonly fault?: Fault;
 }
 
@@ -32,11 +38,18 @@ const maxDecoded = 20_000;
  */
 export class Known {
   readonly settings: UpstreamSettings;
-  /** Whether it may offer a chart of this name. */
-  readonly offers: (chart: string) => boolean;
+  readonly rules: OfferRules;
+  /** Versions that could not be fetched ahead. */
+  readonly failures: Failures;
+  /** Whether it wants to be left alone. */
+  readonly brake: Brake;
+  /** How syncs and fills ended, for the metrics. */
+  readonly syncs = new Tally();
+  readonly fills = new Tally();
   record: UpstreamRecord;
-  catalog: Catalog = emptyCatalog;
-  snapshot: Snapshot = emptySnapshot;
+  offering: Offering;
+  /** Why what the store has of it cannot be used: nothing may be committed then, since it would forget. */
+  damage: Fault | undefined;
   survey: Survey | undefined;
   /** The catalog that the same listing again does not change. */
   steady: Digest | undefined;
@@ -48,20 +61,39 @@ export class Known {
   validator: Validator | undefined;
   rejected: Readonly<Record<string, number>> = {};
   attempts: Attempts = { failures: 0 };
+  /** Has the schedule work out anew when the next attempt is. Only while it waits for one. */
+  plannedAnew: (() => void) | undefined;
   /** Described, not committed yet. */
   readonly described: KnownClaim[] = [];
   /** Held, not committed yet. */
   readonly fresh = new Map<string, KeptVersion>();
   readonly #decoded = new Map<string, KeptVersion>();
 
-  constructor(settings: UpstreamSettings, record: UpstreamRecord) {
+  constructor(settings: UpstreamSettings, record: UpstreamRecord, clock: Clock) {
+    const { charts, withdrawn, retired } = settings;
     this.settings = settings;
-    this.offers = nameFilter(settings.charts);
+    this.rules = { charts, withdrawn, heldOnly: retired };
+    this.failures = new Failures(clock);
+    this.brake = new Brake(settings.name, clock);
     this.record = record;
+    this.offering = new Offering(emptyCatalog, emptySnapshot, this.rules);
   }
 
   get name(): string {
     return this.settings.name;
+  }
+
+  get catalog(): Catalog {
+    return this.offering.catalog;
+  }
+
+  get snapshot(): Snapshot {
+    return this.offering.snapshot;
+  }
+
+  /** How it crosses to a thread. */
+  get member(): { readonly catalog: SharedTable; readonly snapshot: SharedTable; readonly rules: OfferRules } {
+    return { catalog: this.catalog.table, snapshot: this.snapshot.table, rules: this.rules };
   }
 
   /** Whether it was ever listed. */
@@ -75,9 +107,19 @@ export class Known {
     if (record.catalog !== this.record.catalog || !this.validator) this.validator = this.#validatorOf(record);
     if (record.rejected) this.rejected = record.rejected;
     this.record = record;
-    if (tables.catalog) this.catalog = new Catalog(tables.catalog);
-    if (tables.snapshot) this.snapshot = new Snapshot(tables.snapshot);
+    const catalog = tables.catalog ? new Catalog(tables.catalog) : this.catalog;
+    const snapshot = tables.snapshot ? new Snapshot(tables.snapshot) : this.snapshot;
+    this.offering = new Offering(catalog, snapshot, this.rules);
+    this.damage = undefined;
     this.#decoded.clear();
+    for (const kept of this.fresh.values()) this.#dropSuperseded(kept);
+  }
+
+  /** What others accepted meanwhile goes before what was fetched here. */
+  #dropSuperseded(kept: KeptVersion): void {
+    const committed = this.snapshot.find(kept.chart, kept.version);
+    const counts = committed && currentOf(committed, kept);
+    if (counts && counts.archive.digest !== kept.archive.digest) this.fresh.delete(keyOf(kept.chart, kept.version));
   }
 
   /** What another address answered says nothing about this one. */
@@ -89,6 +131,12 @@ export class Known {
   #noteNews({ catalog, snapshot }: Tables, foreign: boolean): void {
     this.unsurveyed ||= catalog !== undefined || snapshot !== undefined;
     this.unserved ||= catalog !== undefined || (foreign && snapshot !== undefined);
+  }
+
+  /** Adds what was held since the last commit, unless something better is known. */
+  hold(kept: KeptVersion): void {
+    const earlier = this.held(kept.chart, kept.version);
+    this.fresh.set(keyOf(kept.chart, kept.version), earlier ? currentOf(earlier, kept) : kept);
   }
 
   /** What is held of a version, as far as this process knows without asking the store. */

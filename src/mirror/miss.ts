@@ -1,14 +1,17 @@
 import { Fault, plainFault, reviveFault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Fills } from './fill.ts';
+import { noChart } from './fill.ts';
 import { keyOf, type Known } from './known.ts';
 import { waitAtMost } from './patience.ts';
 import type { Syncs } from './sync.ts';
+import type { Turns } from './turns.ts';
 
 const patienceMs = 2_000;
 const listingEveryMs = 2_000;
 const tagEveryMs = 10_000;
 const maxRemembered = 10_000;
+/** For each place at an upstream so many tags may be asked for at once: whoever makes up names must not keep others waiting. */
+const maxAskingShare = 8;
 
 /**
  * Asks upstreams for an exact name and version that no catalog has, so that a chart pushed by a pipeline can be
@@ -16,20 +19,25 @@ const maxRemembered = 10_000;
  */
 export class Misses {
   readonly #syncs: Syncs;
-  readonly #fills: Fills;
+  readonly #turns: Turns;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   /** What was asked of registries lately, and what they say. */
   readonly #tags = new Map<string, { readonly askedMs: number; readonly answer: Promise<void> }>();
 
+  /** How many tags are being asked for, by upstream. */
+  readonly #asking = new Map<string, number>();
+  /** What tags pointed to that were found by name. */
+  readonly #pins = new Map<string, string>();
+
   constructor(parts: {
     readonly syncs: Syncs;
-    readonly fills: Fills;
+    readonly turns: Turns;
     readonly clock: Clock;
     readonly signal: AbortSignal;
   }) {
     this.#syncs = parts.syncs;
-    this.#fills = parts.fills;
+    this.#turns = parts.turns;
     this.#clock = parts.clock;
     this.#signal = parts.signal;
   }
@@ -45,14 +53,15 @@ export class Misses {
       (settled) => settled.find(({ status }) => status === 'rejected'),
       (reason: unknown) => ({ status: 'rejected', reason }) as const,
     );
-    if (candidates.some((known) => known.catalog.find(chart, version))) return;
+    if (candidates.some(({ offering }) => offering.find(chart, version))) return;
     if (fault?.status === 'rejected') throw worthAsking(fault.reason);
   }
 
   async #askOne(known: Known, chart: string, version: string): Promise<void> {
-    if (known.settings.intervalMs === 0) return;
+    if (known.settings.intervalMs === 0 || known.settings.retired) return;
     const { fault, nextAttemptMs = 0 } = known.attempts;
-    if (fault && nextAttemptMs > this.#clock.now()) throw fault;
+    const waitMs = nextAttemptMs - this.#clock.now();
+    if (fault && waitMs > 0) throw reviveFault({ ...plainFault(fault), retryAfterMs: waitMs });
     if (known.settings.type === 'registry') return this.#askForTag(known, chart, version);
     await this.#askForListing(known, chart, version);
   }
@@ -62,17 +71,28 @@ export class Misses {
     const key = `${known.name}/${keyOf(chart, version)}`;
     const last = this.#tags.get(key);
     if (last && this.#clock.elapsed() - last.askedMs < tagEveryMs) return last.answer;
-    const answer = this.#findTag(known, chart, version);
+    const asking = this.#asking.get(known.name) ?? 0;
+    if (asking >= known.settings.concurrency * maxAskingShare) throw tooSlow(chart, version, tagEveryMs);
+    this.#asking.set(known.name, asking + 1);
+    const answer = this.#findTag(known, chart, version).finally(() =>
+      this.#asking.set(known.name, (this.#asking.get(known.name) ?? 1) - 1),
+    );
     // whoever waits sees the fault, whoever does not must not leave it unhandled
     answer.catch(() => undefined);
-    this.#remember(key, answer);
+    this.#remember(this.#tags, key, { askedMs: this.#clock.elapsed(), answer });
     return answer;
   }
 
   async #findTag(known: Known, chart: string, version: string): Promise<void> {
     const find = () => known.settings.upstream.find(chart, version, this.#signal);
-    const claim = await this.#fills.limited(known, 'request', find);
-    if (claim) await this.#syncs.admit(known, claim);
+    const found = await this.#turns.take(known, 'request', find);
+    const refused = known.catalog.find(chart, version)?.claims.find((claim) => claim.refused !== undefined);
+    const key = `${known.name}/${keyOf(chart, version)}`;
+    if (!found) return;
+    // what was found to be no chart is one only if it is another thing by now
+    if (refused && found.pinned !== undefined && found.pinned === this.#pins.get(key)) throw noChart(known, refused);
+    if (found.pinned !== undefined) this.#remember(this.#pins, key, found.pinned);
+    await this.#syncs.admit(known, found);
   }
 
   /** By a listing begun after the request; one that began just before may have been too early to see it. */
@@ -81,20 +101,20 @@ export class Misses {
     const underWay = this.#syncs.underWay(known);
     if (underWay && this.#syncs.begunMs(known) < requestedMs) {
       await underWay;
-      if (known.catalog.find(chart, version)) return;
+      if (known.offering.find(chart, version)) return;
     }
     const begunMs = this.#syncs.begunMs(known);
     const isRecent = this.#clock.elapsed() - begunMs < listingEveryMs;
     if (isRecent && begunMs < requestedMs) throw tooSlow(chart, version, listingEveryMs);
-    if (!isRecent || this.#syncs.underWay(known)) await this.#syncs.sync(known);
+    if (!isRecent || this.#syncs.underWay(known)) await this.#syncs.sync(known, { forRequest: true });
     else if (known.attempts.fault) throw known.attempts.fault;
   }
 
-  #remember(key: string, answer: Promise<void>): void {
-    const [oldest] = this.#tags.keys();
-    if (oldest !== undefined && this.#tags.size >= maxRemembered) this.#tags.delete(oldest);
-    this.#tags.delete(key);
-    this.#tags.set(key, { askedMs: this.#clock.elapsed(), answer });
+  #remember<T>(memory: Map<string, T>, key: string, value: T): void {
+    const [oldest] = memory.keys();
+    if (oldest !== undefined && memory.size >= maxRemembered) memory.delete(oldest);
+    memory.delete(key);
+    memory.set(key, value);
   }
 }
 

@@ -1,21 +1,39 @@
+import type { ChartVersion } from '../chart/catalog.ts';
+import { isRewritten } from '../chart/catalog.ts';
 import { Fault } from '../chart/fault.ts';
-import type { Operator, Readiness, Status, SyncReport } from './contract.ts';
+import type { Holding } from '../chart/holding.ts';
+import type {
+  Filling,
+  FillProgress,
+  Operator,
+  Readiness,
+  Status,
+  SyncReport,
+  Telemetry,
+  UpstreamActivity,
+  UpstreamDetails,
+  UpstreamStatus,
+  UpstreamVersion,
+} from './contract.ts';
 import type { Engine } from './engine.ts';
 import type { Known } from './known.ts';
-import { faultReport, statusOf } from './status.ts';
+import { failedVersionsOf, faultReport, rewrittenVersionsOf, statusOf } from './status.ts';
+import type { SyncOptions } from './sync.ts';
 
 export interface OperatorOptions {
   readonly version: string;
   readonly storeKind: string;
   /** What the store last answered with, when that was trouble. */
   readonly storeFault: () => Fault | undefined;
+  /** Whether several servers may share the store. */
+  readonly storeIsShared: () => boolean;
 }
 
 /** First attempts that hang must not keep a replica out of service for longer. */
 const maxReadinessWaitMs = 60_000;
 
-/** Looking behind, and changing: what the API and the commands may ask. */
-export class EngineOperator implements Operator {
+/** Looking behind, and changing: what the API, the metrics and the commands may ask. */
+export class EngineOperator implements Operator, Filling, Telemetry {
   readonly #engine: Engine;
   readonly #options: OperatorOptions;
   readonly #startedMs: number;
@@ -38,7 +56,16 @@ export class EngineOperator implements Operator {
         state: fault ? 'failing' : 'ok',
         ...(fault && { fault: faultReport(fault) }),
       },
-      upstreams: this.#engine.known.map((known) => statusOf(known, this.#engine.served.contested(known))),
+      upstreams: this.#engine.known.map((known) => this.#statusOf(known)),
+    };
+  }
+
+  upstream(name: string): UpstreamDetails {
+    const known = this.#find(name);
+    return {
+      ...this.#statusOf(known),
+      failedVersions: failedVersionsOf(known),
+      rewrittenVersions: rewrittenVersionsOf(known),
     };
   }
 
@@ -47,25 +74,70 @@ export class EngineOperator implements Operator {
     const waitingFor = this.#ready ? [] : this.#waitingFor();
     this.#ready ||= waitingFor.length === 0;
     const fault = this.#options.storeFault();
-    return { ready: this.#ready, waitingFor, degraded: fault ? [`store: ${fault.message}`] : [] };
+    const degraded = [
+      ...(fault ? [`store: ${fault.message}`] : []),
+      ...(this.#options.storeIsShared() ? [] : ['store: it has no conditional writes, so one server only may use it']),
+      ...this.#engine.known.flatMap(({ name, damage }) => (damage ? [`upstream ${name}: ${damage.message}`] : [])),
+    ];
+    return { ready: this.#ready, waitingFor, degraded };
   }
 
-  sync(upstream: string): Promise<SyncReport> {
+  async sync(upstream: string, options: SyncOptions = {}): Promise<SyncReport> {
+    return this.#engine.syncNow(this.#find(upstream), options);
+  }
+
+  async accept({ upstream, chart, version }: UpstreamVersion): Promise<Holding> {
+    const known = this.#find(upstream);
+    const listed = known.catalog.find(chart, version);
+    if (!listed) throw unlisted(known, chart, version);
+    const held = known.held(chart, version);
+    if (!held || !isRewritten(listed.claims, held.archive.digest)) throw nothingToAccept(known, listed, held);
+    return this.#engine.replace(known, listed, held);
+  }
+
+  progress(): FillProgress {
+    return this.#engine.ahead.progress(this.#engine.known);
+  }
+
+  async settled(): Promise<FillProgress> {
+    await this.#engine.settled();
+    return this.progress();
+  }
+
+  activity(): readonly UpstreamActivity[] {
+    const { known: all, ahead } = this.#engine;
+    return all.map((known) => ({
+      name: known.name,
+      syncs: known.syncs.counts,
+      fills: known.fills.counts,
+      queued: ahead.queued(known),
+    }));
+  }
+
+  holdsLease(): boolean {
+    return this.#engine.lease.held;
+  }
+
+  damagedBlobs(): number {
+    return this.#engine.restorations.begun;
+  }
+
+  #statusOf(known: Known): UpstreamStatus {
+    return statusOf(known, this.#engine.served.contested(known));
+  }
+
+  #find(upstream: string): Known {
     const known = this.#engine.known.find(({ name }) => name === upstream);
-    if (known) return this.#engine.syncs.sync(known);
+    if (known) return known;
     const names = this.#engine.known.map(({ name }) => name).join(', ');
     throw new Fault('not-found', `There is no upstream ${upstream}.`, `Configured are: ${names}.`);
-  }
-
-  async settled(): Promise<{ readonly filled: number; readonly failed: number }> {
-    await this.#engine.settled();
-    return this.#engine.ahead.totals;
   }
 
   #waitingFor(): readonly string[] {
     if (!this.#engine.opened) return ['store'];
     if (this.#uptimeMs() >= maxReadinessWaitMs) return [];
-    return this.#engine.known.filter((known) => !isSettled(known)).map(({ name }) => `upstream ${name}`);
+    const missing = this.#engine.known.filter((known) => !isSettled(known)).map(({ name }) => `upstream ${name}`);
+    return missing.length === 0 && !this.#engine.served.isSettled ? ['index'] : missing;
   }
 
   #uptimeMs(): number {
@@ -73,6 +145,24 @@ export class EngineOperator implements Operator {
   }
 }
 
-function isSettled(known: Known): boolean {
-  return known.listed || known.attempts.failures > 0 || known.attempts.lastSuccessMs !== undefined;
+function isSettled({ settings, listed, damage, attempts }: Known): boolean {
+  if (settings.retired || damage) return true;
+  return listed || attempts.failures > 0 || attempts.lastSuccessMs !== undefined;
+}
+
+function unlisted({ name }: Known, chart: string, version: string): Fault {
+  return new Fault(
+    'not-found',
+    `${name}: has no ${chart} ${version}.`,
+    `GET /api/v1/upstreams/${name} names its rewritten versions.`,
+  );
+}
+
+function nothingToAccept({ name }: Known, { chart, version }: ChartVersion, held: Holding | undefined): Fault {
+  const why = held ? 'upstream still promises the bytes that are held' : 'none of its bytes are held yet';
+  return new Fault(
+    'bad-request',
+    `${name}: ${chart} ${version} is not a rewritten version: ${why}.`,
+    `GET /api/v1/upstreams/${name} names those that are.`,
+  );
 }

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 import type { ChartVersion } from '../chart/catalog.ts';
 import type { Descriptor, Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
@@ -38,31 +40,33 @@ export class Reader implements Mirror, Provenances {
   }
 
   rendering(repository: string): Rendering {
-    return this.#offer(repository).rendering;
+    this.#offer(repository);
+    return this.#engine.served.rendering;
   }
 
   resolve(ref: ChartRef): Holding | Promise<Holding> {
     const owner = this.#ownerOf(ref);
     const kept = owner?.held(ref.chart, ref.version);
-    if (owner && kept) return this.#name(owner, kept);
+    if (owner && kept && owner.offering.offersHeld(ref.chart, ref.version)) return this.#name(owner, kept);
     return this.#waiting(this.#fetch(ref), ref);
   }
 
   open(repository: string, digest: Digest, range?: ByteRange): OpenBytes | undefined | Promise<OpenBytes | undefined> {
     this.#offer(repository);
     const named = this.#named.get(digest);
-    if (!named) return undefined;
+    if (!named?.known.offering.offersHeld(named.holding.chart, named.holding.version)) return undefined;
     const opened = this.#engine.blobs.open(named.holding.archive, range);
     return opened instanceof Promise ? this.#orRestored(named, opened, range) : opened;
   }
 
   async provenance(ref: ChartRef): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined> {
-    const descriptor = await this.#waiting(this.#findProvenance(ref), ref);
-    if (!descriptor) return undefined;
-    const opened = await this.#engine.blobs.open(descriptor);
-    if (!opened) throw lost(ref, 'provenance');
-    const bytes = Buffer.isBuffer(opened.body) ? opened.body : await readAll(opened.body, maxProvenanceBytes);
-    return { descriptor, bytes };
+    const found = await this.#waiting(this.#findProvenance(ref), ref);
+    if (!found) return undefined;
+    const { known, kept, descriptor } = found;
+    const open = async () => (await this.#engine.blobs.open(descriptor)) ?? lost(ref, 'provenance');
+    const restore = () => this.#engine.restorations.provenance(known, kept);
+    const { body } = await this.#orAgain(ref, open, restore);
+    return { descriptor, bytes: Buffer.isBuffer(body) ? body : await readAll(body, maxProvenanceBytes) };
   }
 
   #offer(repository: string) {
@@ -86,24 +90,43 @@ export class Reader implements Mirror, Provenances {
     return holding;
   }
 
-  /** What is held cannot be absent: a blob that is lost or damaged is fetched again, or its loss is a fault. */
   async #orRestored(
     { known, holding }: Named,
     opening: Promise<OpenBytes | undefined>,
     range: ByteRange | undefined,
   ): Promise<OpenBytes> {
     const ref = { repository: this.#engine.served.name, chart: holding.chart, version: holding.version };
-    const fault = await opening.then(
-      (opened) => opened ?? lost(ref, 'archive'),
-      (error: unknown) => error as Error,
-    );
-    if (!(fault instanceof Error)) return fault;
-    if (!isLoss(fault)) throw fault;
-    const restored = this.#engine.fills.restore(known, holding).catch(() => Promise.reject(fault));
-    await this.#waiting(restored, ref);
-    const opened = await this.#engine.blobs.open(holding.archive, range);
-    if (!opened) throw fault;
+    const restore = () => this.#engine.restorations.archive(known, holding);
+    let first: typeof opening | undefined = opening;
+    const open = async () => {
+      const attempt = first ?? this.#engine.blobs.open(holding.archive, range);
+      first = undefined;
+      return (await attempt) ?? lost(ref, 'archive');
+    };
+    const opened = await this.#orAgain(ref, open, restore);
+    if (!Buffer.isBuffer(opened.body)) this.#restoreWhenDamaged(opened.body, restore);
     return opened;
+  }
+
+  /** What is held cannot be absent: bytes that are lost or damaged are fetched again, or their loss is a fault. */
+  async #orAgain(ref: ChartRef, open: () => Promise<OpenBytes>, restore: () => Promise<void>): Promise<OpenBytes> {
+    const first = await open().catch((error: unknown) => {
+      if (error instanceof Error && isLoss(error)) return error;
+      throw error;
+    });
+    if (!(first instanceof Error)) return first;
+    await this.#waiting(
+      restore().catch((error: unknown) => Promise.reject(notRestored(ref, first, error))),
+      ref,
+    );
+    return open();
+  }
+
+  /** A large blob is found damaged while it goes out: this client sees it break off, the next one must not. */
+  #restoreWhenDamaged(body: Readable, restore: () => Promise<void>): void {
+    body.once('error', (error) => {
+      if (isLoss(error)) restore().catch(() => undefined);
+    });
   }
 
   async #fetch(ref: ChartRef): Promise<KeptVersion> {
@@ -116,7 +139,7 @@ export class Reader implements Mirror, Provenances {
     const found = this.#find(ref);
     if (found) return found;
     const owner = this.#ownerOf(ref);
-    const all = this.#offer(ref.repository).members.filter((member) => member.offers(ref.chart));
+    const all = this.#offer(ref.repository).members.filter(({ offering }) => offering.mayName(ref.chart));
     const members = owner ? [owner] : all;
     await this.#engine.misses.ask(members, ref.chart, ref.version);
     const foundNow = this.#find(ref);
@@ -137,15 +160,17 @@ export class Reader implements Mirror, Provenances {
     return known && version && { known, version };
   }
 
-  async #findProvenance(ref: ChartRef): Promise<Descriptor | undefined> {
+  async #findProvenance(ref: ChartRef): Promise<FoundProvenance | undefined> {
     const { known, version } = await this.#locate(ref);
-    const kept = await this.#engine.fills.archive(known, version, 'request');
-    if (kept.provenance !== undefined && kept.provenance !== 'none') return kept.provenance;
-    if (kept.provenance === 'none' && !this.#mayAskAgain(known, ref)) return undefined;
-    const asked = this.#engine.fills.provenance(known, version, kept, 'request');
+    const held = known.held(ref.chart, ref.version);
+    const kept = held ?? (await this.#engine.fills.archive(known, version, 'request'));
+    const { provenance: before } = kept;
+    if (before !== undefined && before !== 'none') return { known, kept, descriptor: before };
+    if (before === 'none' && !this.#mayAskAgain(known, ref)) return undefined;
+    const asked = this.#engine.provenances.provenance(known, version, kept, 'request');
     // upstream said once that there is none: that it does not answer now takes nothing of it back
-    const { provenance } = kept.provenance === 'none' ? await asked.catch(() => kept) : await asked;
-    return provenance === 'none' ? undefined : provenance;
+    const { provenance = 'none' } = before === 'none' ? await asked.catch(unlessStore(kept)) : await asked;
+    return provenance === 'none' ? undefined : { known, kept: { ...kept, provenance }, descriptor: provenance };
   }
 
   #mayAskAgain(known: Known, { chart, version }: ChartRef): boolean {
@@ -171,9 +196,17 @@ export class Reader implements Mirror, Provenances {
   }
 }
 
-/** Whether a catalog has it, although the index that says so may still be in the making. */
-function isListed({ catalog }: Known, { chart, version }: ChartRef): boolean {
-  return catalog.find(chart, version)?.claims.some((claim) => claim.refused === undefined) ?? false;
+/** What is known already, unless the store is what failed. */
+function unlessStore(kept: KeptVersion): (error: unknown) => KeptVersion {
+  return (error) => {
+    if (error instanceof Fault && error.code === 'store-failed') throw error;
+    return kept;
+  };
+}
+
+/** Whether it is offered, although the index that says so may still be in the making. */
+function isListed({ offering }: Known, { chart, version }: ChartRef): boolean {
+  return offering.find(chart, version) !== undefined;
 }
 
 function notServedYet({ chart, version }: ChartRef): Fault {
@@ -185,9 +218,25 @@ function notServedYet({ chart, version }: ChartRef): Fault {
   );
 }
 
+interface FoundProvenance {
+  readonly known: Known;
+  readonly kept: KeptVersion;
+  readonly descriptor: Descriptor;
+}
+
 interface Named {
   readonly known: Known;
   readonly holding: Holding;
+}
+
+function notRestored({ chart, version }: ChartRef, loss: Error, why: unknown): Fault {
+  const reason = why instanceof Error ? why.message : String(why);
+  return new Fault(
+    'store-failed',
+    `The bytes of ${chart} ${version} in the store are lost or damaged, and could not be fetched again: ${reason}`,
+    'Restore the blob from a backup; nothing but the bytes that were held is served.',
+    { cause: loss.cause },
+  );
 }
 
 /** Whether the store answered, and the bytes are not what they should be. */
@@ -197,8 +246,8 @@ function isLoss(fault: Error): boolean {
 
 const missingBytes = 'missing';
 
-function lost({ chart, version }: ChartRef, what: string): Fault {
-  return new Fault(
+function lost({ chart, version }: ChartRef, what: string): never {
+  throw new Fault(
     'store-failed',
     `The ${what} of ${chart} ${version} is recorded, but its bytes are not in the store.`,
     'Restore the blobs from a backup.',

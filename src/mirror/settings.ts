@@ -10,6 +10,14 @@ export interface UpstreamSettings {
   readonly upstream: Upstream;
   /** 0: one sync when nothing is known yet, then by hand only. */
   readonly intervalMs: number;
+  /** Never contacted; what is held goes on being offered. */
+  readonly retired: boolean;
+  /** Versions that upstream no longer lists: offered still, or not. */
+  readonly withdrawn: 'keep' | 'drop';
+  /** Other bytes under a name and version that we hold: left alone until an operator accepts them, or taken. */
+  readonly rewritten: 'refuse' | 'accept';
+  /** With `drop`: the share of its versions, 0 to 1, that a listing may lose before it waits for an operator. */
+  readonly maxShrink: number;
   readonly mirror: MirrorPolicy;
   /** Fetches and descriptions at once. */
   readonly concurrency: number;

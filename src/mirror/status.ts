@@ -1,24 +1,31 @@
 import { plainFault, type Fault } from '../chart/fault.ts';
+import { namesIn } from '../chart/survey.ts';
 import { timestamp } from '../lib/clock.ts';
-import type { FaultReport, UpstreamCounts, UpstreamStatus } from './contract.ts';
+import type { FailedVersion, FaultReport, RewrittenVersion, UpstreamCounts, UpstreamStatus } from './contract.ts';
 import type { Known } from './known.ts';
+
+const maxShown = 200;
 
 /** One upstream as the API shows it. */
 export function statusOf(known: Known, contested: number): UpstreamStatus {
   const { settings, attempts, rejected } = known;
   const time = (ms: number | undefined) => (ms === undefined ? undefined : timestamp(ms));
+  const schedule = scheduleOf(known);
+  const isAsked = schedule !== 'retired';
+  const fault = known.damage ?? (isAsked ? attempts.fault : undefined);
+  const nextAttempt = schedule === 'timed' || !known.listed ? time(attempts.nextAttemptMs) : undefined;
   return {
     name: settings.name,
     type: settings.type,
     url: settings.url,
     state: stateOf(known),
-    schedule: settings.intervalMs === 0 ? 'manual' : 'timed',
+    schedule,
     lastAttempt: time(attempts.lastAttemptMs),
     lastSuccess: time(attempts.lastSuccessMs) ?? known.record.listedAt,
-    nextAttempt: time(attempts.nextAttemptMs),
+    nextAttempt: isAsked ? nextAttempt : undefined,
     counts: countsOf(known, contested),
     rejected,
-    ...(attempts.fault && { fault: faultReport(attempts.fault) }),
+    ...(fault && { fault: withNextAttempt(faultReport(fault), nextAttempt) }),
   };
 }
 
@@ -28,8 +35,41 @@ export function faultReport(fault: Fault): FaultReport {
   return { code, message, advice };
 }
 
-function stateOf({ attempts, listed }: Known): UpstreamStatus['state'] {
-  if (attempts.fault) return attempts.fault.code === 'listing-refused' ? 'refused' : 'failing';
+/** The versions that could not be fetched, those that are tried again first before the others. */
+export function failedVersionsOf(known: Known): readonly FailedVersion[] {
+  return known.failures.noted().map(({ chart, version, fault, attempts, nextMs }) => {
+    const { code, message, advice } = fault;
+    return { chart, version, fault: { code, message, advice }, attempts, nextAttempt: timestamp(nextMs) };
+  });
+}
+
+/** The versions of which upstream promises other bytes than the ones that are held. */
+export function rewrittenVersionsOf(known: Known): readonly RewrittenVersion[] {
+  const found: RewrittenVersion[] = [];
+  for (const [chart, version] of known.survey ? namesIn(known.survey.rewrites) : []) {
+    if (found.length >= maxShown) break;
+    const held = known.held(chart, version)?.archive.digest;
+    const claims = known.catalog.find(chart, version)?.claims ?? [];
+    const claimed = claims.find((claim) => !claim.missing && claim.digest !== held)?.digest;
+    if (held !== undefined && claimed !== undefined) found.push({ chart, version, held, claimed });
+  }
+  return found;
+}
+
+/** When it goes on is the first question of whoever reads of trouble that passes. */
+function withNextAttempt({ code, message, advice }: FaultReport, nextAttempt: string | undefined): FaultReport {
+  const passes = code === 'upstream-failed' || code === 'rate-limited' || code === 'upstream-unreachable';
+  return { code, message, advice: passes && nextAttempt ? `${advice} Next attempt at ${nextAttempt}.` : advice };
+}
+
+function scheduleOf({ settings }: Known): UpstreamStatus['schedule'] {
+  if (settings.retired) return 'retired';
+  return settings.intervalMs === 0 ? 'manual' : 'timed';
+}
+
+function stateOf({ settings, attempts, listed, damage }: Known): UpstreamStatus['state'] {
+  if (damage) return 'failing';
+  if (attempts.fault && !settings.retired) return attempts.fault.code === 'listing-refused' ? 'refused' : 'failing';
   return listed ? 'ok' : 'never';
 }
 

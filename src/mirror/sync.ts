@@ -1,8 +1,10 @@
-import type { Claim } from '../chart/catalog.ts';
+import { absencesUntilWithdrawn, type Claim } from '../chart/catalog.ts';
 import { asFault, Fault } from '../chart/fault.ts';
-import type { Changes } from '../chart/reconcile.ts';
+import type { Changes, Shrunken, VersionName } from '../chart/reconcile.ts';
 import { timestamp, type Clock } from '../lib/clock.ts';
+import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import { sizeOf } from '../lib/shared-table.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Listing } from '../upstream/contract.ts';
 import type { Committed } from './committed.ts';
@@ -24,12 +26,26 @@ export interface SyncParts {
   readonly flush: () => Promise<void>;
   /** What follows a listing before the sync is answered: it is looked over, described and served. */
   readonly onListed: (known: Known) => Promise<void>;
+  /** A holding that is in no snapshot yet; what is found counts as held from then on. */
+  readonly findHolding: (known: Known, chart: string, version: string) => Promise<unknown>;
+  /** What follows what was found by name: it is served, and described when it is fetched. */
+  readonly onAdmitted: () => Promise<void>;
 }
 
 /** Attempts within this time after an upstream was configured are its first round. */
 const firstRoundMs = 60_000;
+/** Records that are looked for at once. */
+const maxLooks = 16;
 
-const unchanged: Changes = { added: 0, withdrawn: 0, rewritten: 0 };
+const unchanged: Changes = { added: 0, withdrawn: 0, rewritten: 0, changed: 0 };
+
+/** How one sync differs from the usual ones. */
+export interface SyncOptions {
+  /** Lets a listing through that lacks more than it may; what it lacks is withdrawn at once. */
+  readonly acceptShrink?: boolean;
+  /** A client asked for what is not there: however often that happens, what is missing is not counted as missing. */
+  readonly forRequest?: boolean;
+}
 
 /** Refreshes catalogs: one sync per upstream at a time, whoever asks. */
 export class Syncs {
@@ -42,8 +58,10 @@ export class Syncs {
   }
 
   /** Answers when the new listing is served. Rejects with the fault that the status shows from then on. */
-  sync(known: Known): Promise<SyncReport> {
-    return this.#flights.run(known.name, () => this.#sync(known));
+  async sync(known: Known, options: SyncOptions = {}): Promise<SyncReport> {
+    // one that is under way accepts nothing
+    while (options.acceptShrink && this.underWay(known)) await this.underWay(known)?.catch(() => undefined);
+    return this.#flights.run(known.name, () => this.#sync(known, options));
   }
 
   /** The sync that is under way. */
@@ -60,61 +78,75 @@ export class Syncs {
   async admit(known: Known, claim: Claim): Promise<void> {
     const { committed, tables, jobs, clock } = this.#parts;
     await committed.transact(async (state) => {
+      requireWhole(known);
       const record = recordOf(state, known.name) ?? known.record;
-      const found = [{ ...claim, since: timestamp(clock.now()) }];
+      const named = known.settings.unlisted ? ({ named: true } as const) : {};
+      const found = [{ ...claim, ...named, since: timestamp(clock.now()) }];
       const admitted = await jobs.run('admit', { known: known.catalog.table, found });
       if (admitted.digest === record.catalog) return undefined;
       return withUpstream(state, known.name, { ...record, catalog: await tables.save('catalog', admitted) });
     });
-    await this.#parts.onListed(known);
+    await this.#parts.onAdmitted();
   }
 
   idle(): Promise<void> {
     return this.#flights.idle();
   }
 
-  async #sync(known: Known): Promise<SyncReport> {
+  async #sync(known: Known, options: SyncOptions): Promise<SyncReport> {
+    if (known.settings.retired) throw retired(known);
+    requireWhole(known);
     const { clock, log } = this.#parts;
     const startedMs = clock.elapsed();
     this.#begunMs.set(known.name, startedMs);
     known.attempts = { ...known.attempts, lastAttemptMs: clock.now() };
     try {
-      const changes = await this.#list(known);
+      const refusal = known.brake.refusal();
+      if (refusal) throw refusal;
+      const changes = await this.#list(known, options);
       await this.#parts.onListed(known);
       if (!known.settings.unlisted && !offersAnything(known)) throw nothingThere(known, known.rejected);
       const { fault: _, ...attempts } = known.attempts;
       known.attempts = { ...attempts, failures: 0, lastSuccessMs: clock.now() };
       const report = this.#report(known, changes, Math.round(clock.elapsed() - startedMs));
+      known.syncs.add(report.unchanged ? 'unchanged' : 'changed');
       log.info({ ...report }, 'synced');
+      if (report.rewritten > 0) log.warn({ upstream: known.name, versions: report.rewritten }, rewrittenAdvice(known));
       return report;
     } catch (error) {
       throw this.#fail(known, error);
     }
   }
 
-  async #list(known: Known): Promise<Changes | undefined> {
+  async #list(known: Known, options: SyncOptions): Promise<Changes | undefined> {
     const { clock, signal } = this.#parts;
-    const listing = await retrying(() => known.settings.upstream.list(known.validator, signal), {
+    const asked = known.validator;
+    const listing = await retrying(() => known.settings.upstream.list(asked, signal, known.catalog.table), {
       attempts: known.settings.retries,
       clock,
       signal,
     });
-    if (listing !== 'unchanged') return this.#commit(known, listing);
-    if (known.steady === known.record.catalog) return undefined;
-    const changes = await this.#reconcile(known, undefined);
+    if (!('unchanged' in listing)) return this.#commit(known, listing, options);
+    // compared with what another process has replaced meanwhile
+    if (known.validator !== asked) return undefined;
+    if (options.forRequest || known.steady === known.record.catalog) {
+      known.validator = listing.validator;
+      return undefined;
+    }
+    const changes = await this.#reconcile(known, undefined, options);
+    known.validator = listing.validator;
     if (!changes) known.steady = known.record.catalog;
     return changes;
   }
 
-  async #commit(known: Known, listing: Listing): Promise<Changes | undefined> {
-    if (!known.listed && listing.claims.text.byteLength === 0 && !known.settings.unlisted) {
+  async #commit(known: Known, listing: Listing, options: SyncOptions): Promise<Changes | undefined> {
+    if (!known.listed && sizeOf(listing.claims) === 0 && !known.settings.unlisted) {
       throw nothingThere(known, listing.rejected);
     }
-    // what was found by name is not missing from a listing that lists nothing
-    if (known.listed && listing.claims.text.byteLength === 0 && known.settings.unlisted) return undefined;
     if (known.fresh.size > 0) await this.#parts.flush();
-    const changes = await this.#reconcile(known, listing);
-    known.validator = listing.validator;
+    const changes = await this.#reconcile(known, listing, options);
+    // what is missing from it is to be counted when it is listed in its turn
+    if (!options.forRequest) known.validator = listing.validator;
     known.rejected = listing.rejected;
     if (listing.examples.length > 0) {
       const { rejected, examples } = listing;
@@ -127,25 +159,39 @@ export class Syncs {
    * The catalog first, then the state that names it. Undefined, and nothing is written, when nothing changed. Without a
    * listing it is the last one again.
    */
-  async #reconcile(known: Known, listing: Listing | undefined): Promise<Changes | undefined> {
+  async #reconcile(known: Known, listing: Listing | undefined, options: SyncOptions): Promise<Changes | undefined> {
     const { committed, tables, jobs, clock } = this.#parts;
     let changes: Changes | undefined;
     await committed.transact(async (state) => {
       const record = recordOf(state, known.name) ?? known.record;
-      const { catalog: before, snapshot, fresh } = known;
-      const held = { held: snapshot.table, fresh: [...fresh.values()] };
-      const input = { ...held, known: before.table, now: this.#dateOfNews(record) };
-      const reconciled = await (listing
-        ? jobs.run('reconcile', { ...input, listed: listing.claims })
-        : jobs.run('repeat', input));
+      requireWhole(known);
+      const now = this.#dateOfNews(record);
+      const severity = severityOf(known, listing !== undefined, options);
+      const reconcile = () => {
+        const { catalog: before, snapshot, fresh } = known;
+        const input = { known: before.table, held: snapshot.table, fresh: [...fresh.values()], now, ...severity };
+        return listing ? jobs.run('reconcile', { ...input, listed: listing.claims }) : jobs.run('repeat', input);
+      };
+      let reconciled = await reconcile();
+      if ('replaced' in reconciled && (await this.#isHeldAfterAll(known, reconciled.replaced))) {
+        reconciled = await reconcile();
+      }
       changes = undefined;
+      if ('known' in reconciled) throw shrunken(known, reconciled);
       if (reconciled.digest === record.catalog) return undefined;
       changes = reconciled.changes;
       const catalog = await tables.save('catalog', reconciled);
-      const said = listing && { url: known.settings.url, validator: listing.validator, rejected: listing.rejected };
+      const said = listing && saidOf(known, record, listing, options);
       return withUpstream(state, known.name, { ...record, ...said, catalog, listedAt: timestamp(clock.now()) });
     });
     return changes;
+  }
+
+  /** Whether a process that died, or one that did not commit yet, holds some of these. They count as held from now on. */
+  async #isHeldAfterAll(known: Known, names: readonly VersionName[]): Promise<boolean> {
+    const limiter = new Limiter(maxLooks);
+    const look = ([chart, version]: VersionName) => limiter.run(() => this.#parts.findHolding(known, chart, version));
+    return (await Promise.all(names.map(look))).some((holding) => holding !== undefined);
   }
 
   /** What a first round brings counts from when the upstream was configured, so that upstreams configured together tie. */
@@ -177,16 +223,56 @@ export class Syncs {
       });
     });
     known.attempts = { ...known.attempts, failures: known.attempts.failures + 1, fault };
+    known.syncs.add(fault.code);
+    known.brake.note(fault);
     log.warn({ upstream: known.name, code: fault.code, advice: fault.advice }, fault.message);
     return fault;
   }
 }
 
 /** Whether anything is left of what was listed: not all of it excluded, and not all of it something else than charts. */
-function offersAnything({ catalog, survey, offers }: Known): boolean {
+function offersAnything({ offering, survey }: Known): boolean {
   if (survey?.versions === 0) return false;
-  for (const chart of catalog.charts()) if (offers(chart)) return true;
+  for (const chart of offering.catalog.charts()) if (offering.mayName(chart)) return true;
   return false;
+}
+
+/** What the state keeps of a listing. An answer to a client counts no absence, so the next in turn must be a whole one. */
+function saidOf({ settings: { url } }: Known, record: UpstreamRecord, listing: Listing, options: SyncOptions) {
+  const before = record.url === url ? record.validator : undefined;
+  return { url, rejected: listing.rejected, validator: options.forRequest ? before : listing.validator };
+}
+
+function rewrittenAdvice({ name }: Known): string {
+  return `versions were rewritten upstream; their first bytes stay. GET /api/v1/upstreams/${name} names them`;
+}
+
+/** How hard a listing is on what it lacks, and when that is too much. A listing that was let through once stays so. */
+function severityOf({ settings }: Known, isNew: boolean, { acceptShrink = false, forRequest = false }: SyncOptions) {
+  const isGuarded = settings.withdrawn === 'drop' && isNew && !acceptShrink;
+  const usual = forRequest ? absencesUntilWithdrawn + 1 : absencesUntilWithdrawn;
+  return { patience: acceptShrink ? 1 : usual, maxLoss: isGuarded ? settings.maxShrink : 1 };
+}
+
+function shrunken({ name, settings }: Known, { known, listed }: Shrunken): Fault {
+  return new Fault(
+    'listing-refused',
+    `${name}: lists ${listed} of the ${known} versions it listed, which is less than maxShrink (${settings.maxShrink * 100}%) allows. The last good listing stays.`,
+    `If that is meant, accept it with POST /api/v1/upstreams/${name}/sync?accept=shrink.`,
+  );
+}
+
+/** What is made of tables that are not the committed ones would forget. */
+function requireWhole({ damage }: Known): void {
+  if (damage) throw damage;
+}
+
+function retired({ name }: Known): Fault {
+  return new Fault(
+    'listing-refused',
+    `${name}: is retired, and so it is not asked for anything.`,
+    'What is held of it goes on being served. Set retired: false to sync it again.',
+  );
 }
 
 function nothingThere(known: Known, rejected: Listing['rejected']): Fault {

@@ -1,0 +1,77 @@
+import type { KnownClaim } from '../../chart/catalog.ts';
+import type { Descriptor, Digest } from '../../chart/digest.ts';
+import type { KeptVersion } from '../../chart/holding.ts';
+
+/** What a chart version needs a blob for. */
+export interface Need {
+  readonly upstream: string;
+  readonly chart: string;
+  readonly version: string;
+  readonly part: 'archive' | 'provenance' | 'manifest' | 'config';
+  readonly descriptor: Descriptor;
+}
+
+const maxNamed = 5;
+
+/** Which chart versions need which blobs, collected while records are read. */
+export class Needs {
+  readonly #byDigest = new Map<Digest, Need[]>();
+  /** Named by attachments of an archive that nobody holds. */
+  readonly #mentioned = new Set<Digest>();
+
+  /** What a holding and its attachments name. */
+  addKept(upstream: string, kept: KeptVersion): void {
+    const { archive, manifest, config, provenance } = kept;
+    this.#add(upstream, kept, 'archive', archive);
+    this.#add(upstream, kept, 'manifest', manifest);
+    this.#add(upstream, kept, 'config', config);
+    if (provenance !== 'none') this.#add(upstream, kept, 'provenance', provenance);
+  }
+
+  /** What a catalog keeps of a registry's claim. */
+  addClaim(upstream: string, claim: KnownClaim): void {
+    this.#add(upstream, claim, 'manifest', claim.documents?.manifest);
+    this.#add(upstream, claim, 'config', claim.documents?.config);
+  }
+
+  mention(digest: Digest): void {
+    this.#mentioned.add(digest);
+  }
+
+  isNamed(digest: Digest): boolean {
+    return this.#byDigest.has(digest) || this.#mentioned.has(digest);
+  }
+
+  /** Who needs it; empty when nobody does. */
+  of(digest: Digest): readonly Need[] {
+    return this.#byDigest.get(digest) ?? [];
+  }
+
+  digests(): Iterable<Digest> {
+    return this.#byDigest.keys();
+  }
+
+  #add(
+    upstream: string,
+    { chart, version }: { readonly chart: string; readonly version: string },
+    part: Need['part'],
+    descriptor: Descriptor | undefined,
+  ): void {
+    if (!descriptor) return;
+    const all = this.#byDigest.get(descriptor.digest) ?? [];
+    const isKnown = all.some((need) => need.upstream === upstream && need.chart === chart && need.version === version);
+    if (!isKnown) all.push({ upstream, chart, version, part, descriptor });
+    this.#byDigest.set(descriptor.digest, all);
+  }
+}
+
+/** In words: `nexus: the archive of demo 1.0.0`, and who else needs the same bytes. */
+export function describeNeeds(needs: readonly Need[]): string {
+  const [first, ...more] = needs;
+  if (!first) return 'a blob';
+  const what = `${first.upstream}: the ${first.part} of ${first.chart} ${first.version}`;
+  if (more.length === 0) return what;
+  const others = more.slice(0, maxNamed).map(({ upstream, chart, version }) => `${upstream} ${chart} ${version}`);
+  const rest = more.length > maxNamed ? ` and ${more.length - maxNamed} more` : '';
+  return `${what} (and of ${others.join(', ')}${rest})`;
+}
