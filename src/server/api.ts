@@ -1,9 +1,11 @@
 import { Hono, type Context } from 'hono';
 
 import { Fault } from '../chart/fault.ts';
+import { isChartName } from '../chart/names.ts';
+import { isChartVersion } from '../chart/version.ts';
 import type { Log } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
-import type { Operator, UpstreamStatus } from '../mirror/contract.ts';
+import type { Operator } from '../mirror/contract.ts';
 import { mayChange } from './access.ts';
 import type { ServerEnv } from './exchange.ts';
 import { understand } from './faults.ts';
@@ -17,6 +19,10 @@ export interface ApiParts {
   readonly draining: () => boolean;
   readonly log: Log;
 }
+
+const upstream = '/v1/upstreams/:name';
+const syncOfUpstream = `${upstream}/sync`;
+const acceptOfVersion = `${upstream}/charts/:chart/:version/accept`;
 
 /** `/api/v1/...` of configuration.md section 2: reading is open, changing needs the admin token. All answers are JSON. */
 export function addApi(app: Hono<ServerEnv>, parts: ApiParts): void {
@@ -34,29 +40,54 @@ export function addApi(app: Hono<ServerEnv>, parts: ApiParts): void {
     const status = operator.status();
     return sendJson(c, 200, { ...status, ready: status.ready && !draining() });
   });
-  api.get('/v1/upstreams/:name', (c) => sendJson(c, 200, upstreamOf(operator, c.req.param('name'))));
-  api.post('/v1/upstreams/:name/sync', (c) => sync(c, c.req.param('name'), parts));
+  api.get(upstream, (c) => sendJson(c, 200, operator.upstream(c.req.param('name'))));
+  api.post(syncOfUpstream, (c) => change(c, parts, () => sync(c, operator)));
+  api.post(acceptOfVersion, (c) => change(c, parts, () => accept(c, operator)));
   api.all('/v1/status', (c) => refuseMethod(c, 'GET, HEAD'));
-  api.all('/v1/upstreams/:name', (c) => refuseMethod(c, 'GET, HEAD'));
-  api.all('/v1/upstreams/:name/sync', (c) => refuseMethod(c, 'POST'));
+  api.all(upstream, (c) => refuseMethod(c, 'GET, HEAD'));
+  api.all(syncOfUpstream, (c) => refuseMethod(c, 'POST'));
+  api.all(acceptOfVersion, (c) => refuseMethod(c, 'POST'));
   api.all('*', () => {
     throw new Fault('not-found', 'The API has no such address.', 'GET /api/v1/status is one it has.');
   });
   app.route('/api', api);
 }
 
-function upstreamOf(operator: Operator, name: string): UpstreamStatus {
-  const upstream = operator.status().upstreams.find((one) => one.name === name);
-  if (upstream) return upstream;
-  throw new Fault('not-found', 'There is no upstream of this name.', 'GET /api/v1/status names those there are.');
+/** Whoever may not change anything learns nothing of what they asked for. */
+async function change(c: Context<ServerEnv>, parts: ApiParts, work: () => Promise<unknown>): Promise<Response> {
+  if (!(await mayChange(parts.adminToken, c.env.incoming.headers.authorization))) return refuseToken(c);
+  return sendJson(c, 200, await work());
 }
 
-async function sync(c: Context<ServerEnv>, name: string, { operator, adminToken }: ApiParts): Promise<Response> {
-  if (!(await mayChange(adminToken, c.env.incoming.headers.authorization))) return refuseToken(c);
-  if (Object.keys(c.req.query()).length > 0) {
-    throw new Fault('bad-request', 'A sync takes no parameters.', 'Leave out what follows the question mark.');
+async function sync(c: Context<ServerEnv>, operator: Operator): Promise<unknown> {
+  const query = queryOf(c);
+  if (query !== '' && query !== '?accept=shrink') {
+    throw new Fault('bad-request', 'A sync takes no such parameter.', 'The only one there is is accept=shrink.');
   }
-  return sendJson(c, 200, await operator.sync(name));
+  return operator.sync(c.req.param('name') ?? '', { acceptShrink: query !== '' });
+}
+
+/** What is held now: that, and not from where. */
+async function accept(c: Context<ServerEnv>, operator: Operator): Promise<unknown> {
+  if (queryOf(c) !== '') {
+    throw new Fault('bad-request', 'This address takes no parameters.', 'Leave out what follows the question mark.');
+  }
+  const { name = '', chart = '', version = '' } = c.req.param();
+  if (!isChartName(chart)) throw badName('chart name', 'Names are as the index has them.');
+  if (!isChartVersion(version))
+    throw badName('version', 'A semantic version such as 1.2.3, of at most 128 characters.');
+  c.env.outgoing.chart = chart;
+  c.env.outgoing.version = version;
+  const { archive, heldAt } = await operator.accept({ upstream: name, chart, version });
+  return { chart, version, archive, heldAt };
+}
+
+function queryOf(c: Context<ServerEnv>): string {
+  return new URL(c.req.url).search;
+}
+
+function badName(what: string, advice: string): Fault {
+  return new Fault('bad-request', `The ${what} in this address is not valid.`, advice);
 }
 
 function refuseToken(c: Context<ServerEnv>): Response {

@@ -13,7 +13,7 @@ import type { ChartRef, Mirror, Provenances } from '../mirror/contract.ts';
 import { namesEtag, prefersGzip } from './conditions.ts';
 import type { ServerEnv } from './exchange.ts';
 import { requestedRange } from './range.ts';
-import { sendBuffer, sendHeaders, sendOpen, sendText, type Headers } from './send.ts';
+import { sendBuffer, sendBuffers, sendHeaders, sendOpen, sendText, type Headers } from './send.ts';
 
 type Exchanged = Context<ServerEnv>;
 type Answer = Response | Promise<Response>;
@@ -72,7 +72,7 @@ function sendIndex(c: Exchanged, mirror: Mirror, repository: string): Response {
     'X-Content-Type-Options': 'nosniff',
   };
   if (gzip) headers['Content-Encoding'] = 'gzip';
-  return sendBuffer(c, 200, headers, gzip ? rendering.gzip : rendering.identity);
+  return sendBuffers(c, 200, headers, gzip ? [rendering.gzip] : rendering.identity);
 }
 
 function sendFile(c: Exchanged, files: FileReader, repository: string, parts: ChartRepositoryParts): Answer {

@@ -1,17 +1,20 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
-import type { Operator, Status, UpstreamStatus } from '../mirror/contract.ts';
+import type { Operator, Status, Telemetry, UpstreamActivity, UpstreamStatus } from '../mirror/contract.ts';
 import { doors, type Door, type Exchange } from './exchange.ts';
 
 /** What the metrics tell beside the process's own. */
 export interface MetricsParts {
   readonly operator: Operator;
+  readonly telemetry: Telemetry;
   /** Whether clients should be sent here. */
   readonly ready: () => boolean;
   /** Of Chartroom. */
   readonly version: string;
   /** How many client connections are open. */
   readonly connections: () => number;
+  /** The longest time for which the event loop stood still since this was asked last. */
+  readonly stallSeconds: () => number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -43,6 +46,7 @@ export class Metrics {
     const status = (): Status => (this.#status ??= parts.operator.status());
     addServerGauges(this.#registry, parts, status);
     addUpstreamGauges(this.#registry, parts, status);
+    addActivity(this.#registry, parts);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -148,11 +152,13 @@ function addCounter(
 
 function addServerGauges(
   registry: Registry,
-  { ready, version, connections }: MetricsParts,
+  { ready, version, connections, stallSeconds }: MetricsParts,
   status: () => Status,
 ): void {
   addGauge(registry, 'info', 'Always 1; its label is what this is about.', ['version'], (put) => put(1, { version }));
   addGauge(registry, 'http_connections', 'Open client connections.', [], (put) => put(connections()));
+  const stall = 'The longest time for which the event loop stood still since the last look.';
+  addGauge(registry, 'event_loop_stall_seconds', stall, [], (put) => put(stallSeconds()));
   addGauge(registry, 'ready', 'Whether clients should be sent here.', [], (put) => put(+ready()));
   addGauge(registry, 'store_up', 'Whether the store answers.', [], (put) => put(+(status().store.state === 'ok')));
 }
@@ -183,14 +189,10 @@ function addUpstreamGauges(registry: Registry, { now }: MetricsParts, status: ()
   perUpstream('up', 'Whether the last attempt at a listing succeeded.', [], (upstream, put) =>
     put(+(upstream.state === 'ok')),
   );
-  perUpstream(
-    'last_success_age_seconds',
-    'Since the last good listing. Absent until there was one.',
-    [],
-    (upstream, put) => {
-      if (upstream.lastSuccess) put(Math.max(0, (now() - Date.parse(upstream.lastSuccess)) / 1000));
-    },
-  );
+  const age = 'Since the last good listing. Absent until there was one.';
+  perUpstream('last_listing_age_seconds', age, [], (upstream, put) => {
+    if (upstream.lastSuccess) put(Math.max(0, (now() - Date.parse(upstream.lastSuccess)) / 1000));
+  });
   perUpstream('fault', '1 for the fault of the last attempt.', ['code'], (upstream, put) => {
     if (upstream.fault) put(1, { code: upstream.fault.code });
   });
@@ -198,4 +200,23 @@ function addUpstreamGauges(registry: Registry, { now }: MetricsParts, status: ()
     for (const [reason, rows] of Object.entries(upstream.rejected)) put(rows, { reason });
   });
   for (const [count, help] of counts) perUpstream(count, help, [], (upstream, put) => put(upstream.counts[count]));
+}
+
+/** What the work on the upstreams has come to. A result is one of the contract's words or a fault's code. */
+function addActivity(registry: Registry, { telemetry }: MetricsParts): void {
+  const byResult = (name: string, help: string, results: (of: UpstreamActivity) => ReadonlyMap<string, number>): void =>
+    addCounter(registry, `upstream_${name}_total`, help, ['upstream', 'result'], (put) => {
+      for (const activity of telemetry.activity()) {
+        for (const [result, times] of results(activity)) put(times, { upstream: activity.name, result });
+      }
+    });
+  byResult('syncs', 'Syncs that ended.', ({ syncs }) => syncs);
+  byResult('fills', 'Archives that were fetched, or were not.', ({ fills }) => fills);
+  addGauge(registry, 'upstream_queue_length', 'Versions that wait to be fetched ahead.', ['upstream'], (put) => {
+    for (const { name, queued } of telemetry.activity()) put(queued, { upstream: name });
+  });
+  const lease = 'Whether this process does the upstream work now.';
+  addGauge(registry, 'lease_held', lease, [], (put) => put(+telemetry.holdsLease()));
+  const damaged = 'Blobs that were found damaged or lost while serving.';
+  addCounter(registry, 'damaged_blobs_total', damaged, [], (put) => put(telemetry.damagedBlobs()));
 }

@@ -25,6 +25,27 @@ export function sendBuffer(c: Context<ServerEnv>, status: number, headers: Heade
   return new Response(body as Buffer<ArrayBuffer>, { status, headers });
 }
 
+/** As `sendBuffer`, with bytes that stand in several pieces. */
+export function sendBuffers(
+  c: Context<ServerEnv>,
+  status: number,
+  headers: Headers,
+  pieces: readonly Buffer[],
+): Response {
+  const [only = Buffer.alloc(0)] = pieces;
+  const { incoming, outgoing } = c.env;
+  if (pieces.length <= 1) return sendBuffer(c, status, headers, only);
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  headers['Content-Length'] = String(size);
+  if (incoming.method === 'HEAD') return new Response(null, { status, headers });
+  outgoing.bodyBytes = size;
+  outgoing.writeHead(status, headers);
+  outgoing.cork();
+  for (const piece of pieces) outgoing.write(piece);
+  outgoing.end();
+  return RESPONSE_ALREADY_SENT;
+}
+
 /** Answers without a body: 304, or what a HEAD gets. */
 export function sendHeaders(status: number, headers: Headers): Response {
   return new Response(null, { status, headers });

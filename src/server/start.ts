@@ -1,11 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
-import type { Mirror, Operator, Provenances } from '../mirror/contract.ts';
+import type { Mirror, Operator, Provenances, Telemetry } from '../mirror/contract.ts';
 import { createApp } from './app.ts';
 import { listen, type ListenAddress, type Listener, type ListenOptions, type ServerTls } from './listen.ts';
 import { Metrics } from './metrics.ts';
 import { createReceive, type Receive } from './receive.ts';
+import { StallMeter } from './stall.ts';
 
 export interface ServerStartOptions {
   /** Of the front doors. */
@@ -21,6 +22,7 @@ export interface ServerStartOptions {
   readonly mirror: Mirror;
   readonly provenances: Provenances;
   readonly operator: Operator;
+  readonly telemetry: Telemetry;
   /** Without one nothing can be changed over the API. */
   readonly adminToken?: Secret | undefined;
   /** Of Chartroom. */
@@ -47,14 +49,17 @@ const usualLingerMs = 250;
 
 /** Opens the front doors. Rejects with 'unavailable', and leaves nothing open, when a port cannot be had. */
 export async function startServer(options: ServerStartOptions): Promise<RunningServer> {
-  const { operator, version, log, clock, operations } = options;
+  const { operator, telemetry, version, log, clock, operations } = options;
   const maxConnections = options.maxConnections ?? usualMaxConnections;
   const lingerMs = options.lingerMs ?? usualLingerMs;
   const open: Listener[] = [];
   let drained: Promise<void> | undefined;
   const draining = (): boolean => drained !== undefined;
+  const stalls = new StallMeter();
   const metrics = new Metrics({
     operator,
+    telemetry,
+    stallSeconds: () => stalls.take(),
     ready: () => operator.readiness().ready && !draining(),
     version,
     connections: () => open.reduce((sum, listener) => sum + listener.connections(), 0),
@@ -90,7 +95,9 @@ export async function startServer(options: ServerStartOptions): Promise<RunningS
   const close = async (graceMs: number): Promise<void> => {
     await doors.drain({ graceMs, lingerMs });
     if (others !== doors) await others.drain({ graceMs: 0, lingerMs: 0 });
+    stalls.stop();
   };
+  stalls.start();
   return {
     address: doors.address,
     operationsAddress: others.address,

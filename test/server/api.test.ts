@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
 
+import { digestOf } from '../../src/chart/digest.ts';
+import type { Holding } from '../../src/chart/holding.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import type { SyncReport } from '../../src/mirror/contract.ts';
 import { upstreamStatus } from '../support/fake-mirror.ts';
 import { openDoors } from './open-doors.ts';
 
 const sync = '/api/v1/upstreams/podinfo/sync';
+const accept = '/api/v1/upstreams/podinfo/charts/demo/1.0.0/accept';
+const [one, other] = [Buffer.from('one'), Buffer.from('other')];
 const report: SyncReport = {
   upstream: 'podinfo',
   unchanged: false,
@@ -14,14 +18,26 @@ const report: SyncReport = {
   added: 1,
   withdrawn: 0,
   rewritten: 0,
+  changed: 0,
   rejected: {},
   durationMs: 12,
+};
+
+const descriptor = { mediaType: 'application/gzip', digest: digestOf(other), size: other.length };
+const holding: Holding = {
+  chart: 'demo',
+  version: '1.0.0',
+  archive: descriptor,
+  manifest: { ...descriptor, mediaType: 'application/vnd.oci.image.manifest.v1+json' },
+  heldAt: '2026-01-01T00:00:00Z',
+  acceptedAt: '2026-01-01T00:00:00.000Z',
 };
 
 async function doorsWithUpstream(adminToken?: Secret) {
   const doors = await openDoors({ adminToken });
   doors.mirror.upstreams = [upstreamStatus('podinfo'), upstreamStatus('nexus', { state: 'failing' })];
   doors.mirror.syncing = async () => report;
+  doors.mirror.accepting = async () => holding;
   return doors;
 }
 
@@ -38,12 +54,27 @@ describe('reading the API', () => {
     expect(JSON.parse(answer.body.toString())).toEqual(mirror.status());
   });
 
-  test('shows one upstream by its name', async () => {
+  test('shows one upstream by its name, with what failed and what was rewritten', async () => {
+    const { ask, mirror } = await doorsWithUpstream();
+    const fault = { code: 'upstream-failed', message: 'nexus: answered 500.', advice: 'Wait.' } as const;
+    const failed = { chart: 'demo', version: '1.0.0', fault, attempts: 3, nextAttempt: '2026-01-01T01:00:00Z' };
+    const rewritten = { chart: 'demo', version: '2.0.0', held: digestOf(one), claimed: digestOf(other) };
+    mirror.failedVersions = [failed];
+    mirror.rewrittenVersions = [rewritten];
+    const answer = await ask('/api/v1/upstreams/nexus');
+
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      ...upstreamStatus('nexus', { state: 'failing' }),
+      failedVersions: [failed],
+      rewrittenVersions: [rewritten],
+    });
+  });
+
+  test('shows the lists of one upstream in no other place', async () => {
     const { ask } = await doorsWithUpstream();
 
-    expect(JSON.parse((await ask('/api/v1/upstreams/nexus')).body.toString())).toEqual(
-      upstreamStatus('nexus', { state: 'failing' }),
-    );
+    expect((await ask('/api/v1/status')).body.toString()).not.toContain('Versions"');
   });
 
   test.each([
@@ -55,6 +86,8 @@ describe('reading the API', () => {
     '/api/v1/upstreams',
     '/api/v1/upstreams/nobody',
     '/api/v1/upstreams/__proto__',
+    '/api/v1/upstreams/podinfo/charts/demo/1.0.0',
+    '/api/v1/upstreams/podinfo/charts/demo/1.0.0/acceptance',
   ])('%s is 404 as JSON', async (path) => {
     const { ask } = await doorsWithUpstream();
     const answer = await ask(path);
@@ -68,14 +101,19 @@ describe('reading the API', () => {
     ['POST', '/api/v1/upstreams/podinfo', 'GET, HEAD'],
     ['GET', sync, 'POST'],
     ['PUT', sync, 'POST'],
+    ['GET', accept, 'POST'],
+    ['HEAD', accept, 'POST'],
+    ['DELETE', accept, 'POST'],
   ])('%s %s is 405 and says what would do', async (method, path, allow) => {
     const { ask, mirror } = await doorsWithUpstream(Secret.of('token'));
     const answer = await ask(path, { method, headers: { authorization: 'Bearer token' } });
 
     expect(answer.status).toBe(405);
     expect(answer.headers['allow']).toBe(allow);
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'bad-request' } });
-    expect(mirror.asked.sync).toBe(0);
+    if (method !== 'HEAD') {
+      expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'bad-request' } });
+    }
+    expect(mirror.asked).toMatchObject({ sync: 0, accept: 0 });
   });
 
   test('works with HEAD', async () => {
@@ -95,6 +133,15 @@ describe('a sync by hand', () => {
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.body.toString())).toEqual(report);
     expect(mirror.asked.sync).toBe(1);
+    expect(mirror.acceptedShrink).toBe(false);
+  });
+
+  test('lets a shrunken listing through when it is asked to', async () => {
+    const { ask, mirror } = await doorsWithUpstream(Secret.of('token'));
+    const answer = await ask(`${sync}?accept=shrink`, { method: 'POST', headers: { authorization: 'Bearer token' } });
+
+    expect(answer.status).toBe(200);
+    expect(mirror.acceptedShrink).toBe(true);
   });
 
   test('is taken with a small body, which nobody reads', async () => {
@@ -115,14 +162,31 @@ describe('a sync by hand', () => {
     expect(mirror.asked.sync).toBe(0);
   });
 
-  test('with a parameter that means nothing is 400 rather than something else', async () => {
+  test.each([
+    '?x=1',
+    '?accept',
+    '?accept=',
+    '?accept=all',
+    '?accept=Shrink',
+    '?accept=shrink&x=1',
+    '?accept=shrink&accept=shrink',
+    '?acceptShrink=true',
+    '?__proto__=shrink',
+    '?%zz',
+  ])('with %s, which means nothing, is 400 rather than something else', async (query) => {
     const { ask, mirror } = await doorsWithUpstream(Secret.of('token'));
-    const headers = { authorization: 'Bearer token' };
+    const answer = await ask(sync + query, { method: 'POST', headers: { authorization: 'Bearer token' } });
 
-    expect((await ask(`${sync}?accept=shrink`, { method: 'POST', headers })).status).toBe(400);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'bad-request' } });
     expect(mirror.asked.sync).toBe(0);
   });
+});
 
+describe.each([
+  ['a sync', sync],
+  ['an accept', accept],
+])('%s by hand', (_what, path) => {
   test.each([
     undefined,
     '',
@@ -137,22 +201,22 @@ describe('a sync by hand', () => {
     'Bearer TOKEN',
   ])('with the authorization %j is 401', async (authorization) => {
     const { ask, mirror } = await doorsWithUpstream(Secret.of('token'));
-    const answer = await ask(sync, { method: 'POST', headers: authorization === undefined ? {} : { authorization } });
+    const answer = await ask(path, { method: 'POST', headers: authorization === undefined ? {} : { authorization } });
 
     expect(answer.status).toBe(401);
     expect(answer.headers['www-authenticate']).toBe('Bearer realm="chartroom"');
     expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'unauthorized' } });
-    expect(mirror.asked.sync).toBe(0);
+    expect(mirror.asked).toMatchObject({ sync: 0, accept: 0 });
   });
 
   test('is 403 while no admin token is configured, whatever is sent', async () => {
     const { ask, mirror } = await doorsWithUpstream();
     for (const headers of [{}, { authorization: 'Bearer undefined' }, { authorization: 'Bearer ' }]) {
-      const answer = await ask(sync, { method: 'POST', headers });
+      const answer = await ask(path, { method: 'POST', headers });
       expect(answer.status).toBe(403);
       expect(answer.body.toString()).toContain('server.adminToken');
     }
-    expect(mirror.asked.sync).toBe(0);
+    expect(mirror.asked).toMatchObject({ sync: 0, accept: 0 });
   });
 
   test.each([
@@ -160,18 +224,18 @@ describe('a sync by hand', () => {
     ['is empty', Secret.of('')],
   ])('is 503 when the admin token %s, never a way in', async (_how, token) => {
     const { ask, mirror } = await doorsWithUpstream(token);
-    const answer = await ask(sync, { method: 'POST', headers: { authorization: 'Bearer ' } });
+    const answer = await ask(path, { method: 'POST', headers: { authorization: 'Bearer ' } });
 
     expect(answer.status).toBe(503);
     expect(answer.body.toString()).not.toContain('/run/secrets');
-    expect(mirror.asked.sync).toBe(0);
+    expect(mirror.asked).toMatchObject({ sync: 0, accept: 0 });
   });
 
   test('takes a token that was changed meanwhile', async () => {
     let token = 'old';
     const { ask } = await doorsWithUpstream(new Secret(async () => token));
     const status = async (text: string) =>
-      (await ask(sync, { method: 'POST', headers: { authorization: `Bearer ${text}` } })).status;
+      (await ask(path, { method: 'POST', headers: { authorization: `Bearer ${text}` } })).status;
 
     expect([await status('old'), await status('new')]).toEqual([200, 401]);
     token = 'new';

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
+import { Fault } from '../../src/chart/fault.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { upstreamStatus } from '../support/fake-mirror.ts';
+import { segments } from './hostile-segments.ts';
 import { openDoors, type OpenDoors } from './open-doors.ts';
 
 async function doorsWithChart(): Promise<OpenDoors> {
@@ -17,35 +19,6 @@ async function statusOf(doors: OpenDoors, target: string, head = 'GET', more = '
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
 }
 
-const segments = [
-  '..',
-  '%2e%2e',
-  '..%2f..%2fetc%2fpasswd',
-  '..%5c..%5cetc',
-  '....%2f%2f',
-  '%252e%252e%252fetc',
-  'a%00.tgz',
-  'nginx-1.2.3%00.tgz',
-  'nginx-1.2.3.tgz%00',
-  'nginx-1.2.3%0d%0aSet-Cookie:%20a=b.tgz',
-  'nginx-1.2.3%0a.tgz',
-  '..;',
-  '%c0%ae%c0%ae',
-  '%zz',
-  '%',
-  '%ff',
-  'C:%2fx',
-  '%2fabs',
-  '__proto__',
-  'constructor',
-  'nginx-1.2.3.tgz;x',
-  'nginx-1.2.3%e2%80%a8.tgz',
-  'nginx-1.2.3%1b[31m.tgz',
-  'nginx-"1.2.3".tgz',
-  'x'.repeat(255),
-  'x'.repeat(4096),
-];
-
 describe('a path that is an attack', () => {
   const targets = segments.flatMap((segment) => [
     `/${segment}`,
@@ -56,6 +29,7 @@ describe('a path that is an attack', () => {
     `/${segment}/charts/nginx/nginx-9.9.9.tgz`,
     `/api/${segment}`,
     `/api/v1/upstreams/${segment}`,
+    `/api/v1/upstreams/podinfo/charts/demo/1.0.0/${segment}`,
     `/v2/${segment}/manifests/1.2.3`,
   ]);
 
@@ -70,6 +44,30 @@ describe('a path that is an attack', () => {
     expect(found).toEqual([]);
     expect(doors.mirror.asked.open).toBe(0);
     expect(doors.lines).toEqual([]);
+  });
+
+  test('is 400 or 404 too for one who may change things, and changes nothing', async () => {
+    const doors = await doorsWithChart();
+    doors.mirror.accepting = async () => {
+      throw new Fault('not-found', 'podinfo: has no such version.', '');
+    };
+    const found: string[] = [];
+    for (const segment of segments) {
+      for (const target of [
+        `/api/v1/upstreams/${segment}/sync`,
+        `/api/v1/upstreams/${segment}/charts/demo/1.0.0/accept`,
+        `/api/v1/upstreams/podinfo/charts/${segment}/1.0.0/accept`,
+        `/api/v1/upstreams/podinfo/charts/demo/${segment}/accept`,
+        `/api/v1/upstreams/podinfo/sync?accept=${segment}`,
+      ]) {
+        const status = await statusOf(doors, target, 'POST', 'Authorization: Bearer token\r\nContent-Length: 0\r\n');
+        if (status !== 400 && status !== 404) found.push(`${target}: ${status}`);
+      }
+    }
+
+    expect(found).toEqual([]);
+    // only what may be a chart's name: constructor
+    expect(doors.mirror.asked).toMatchObject({ sync: 0, accept: 1 });
   });
 
   test.each([
@@ -96,8 +94,17 @@ describe('a path that is an attack', () => {
 
 describe('an address that needs the admin token', () => {
   const protectedPath = '/api/v1/upstreams/podinfo/sync';
+  const acceptPath = '/api/v1/upstreams/podinfo/charts/demo/1.0.0/accept';
   const rewritings = [
     protectedPath,
+    `${protectedPath}?accept=shrink`,
+    acceptPath,
+    `/${acceptPath}`,
+    `${acceptPath}/`,
+    `${acceptPath}?x=1`,
+    '/api/v1/upstreams/podinfo/charts/demo/1.0.0%2faccept',
+    '/api/v1/upstreams/podinfo/charts/demo/../demo/1.0.0/accept',
+    '/api/v1/upstreams/podinfo/charts/%64emo/1.0.0/%61ccept',
     `/${protectedPath}`,
     '/api//v1/upstreams/podinfo/sync',
     '/api/./v1/upstreams/podinfo/sync',
@@ -125,7 +132,7 @@ describe('an address that needs the admin token', () => {
 
     expect(status).toBeGreaterThanOrEqual(400);
     expect(status).toBeLessThan(500);
-    expect(doors.mirror.asked.sync).toBe(0);
+    expect(doors.mirror.asked).toMatchObject({ sync: 0, accept: 0 });
   });
 });
 

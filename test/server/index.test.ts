@@ -7,9 +7,8 @@ import { prefersGzip } from '../../src/server/conditions.ts';
 import { renderingOf } from '../support/fake-mirror.ts';
 import { openDoors } from './open-doors.ts';
 
-const index = renderingOf(
-  Buffer.from(JSON.stringify({ apiVersion: 'v1', entries: { nginx: [{ version: '1.2.3' }] } })),
-);
+const identity = Buffer.from(JSON.stringify({ apiVersion: 'v1', entries: { nginx: [{ version: '1.2.3' }] } }));
+const index = renderingOf(identity);
 
 async function doorsWithIndex() {
   const doors = await openDoors();
@@ -23,10 +22,10 @@ describe('the index', () => {
     const answer = await ask('/index.yaml');
 
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual(index.identity);
+    expect(answer.body).toEqual(identity);
     expect(answer.headers).toMatchObject({
       'content-type': 'application/yaml; charset=utf-8',
-      'content-length': String(index.identity.length),
+      'content-length': String(identity.length),
       'cache-control': 'no-cache',
       etag: `"${index.etag}"`,
       vary: 'Accept-Encoding',
@@ -34,11 +33,27 @@ describe('the index', () => {
     expect(answer.headers).not.toHaveProperty('content-encoding');
   });
 
+  test('is sent in as many pieces as it stands in, and comes as one', async () => {
+    const { ask, mirror } = await doorsWithIndex();
+    // more than a socket takes at once, some of it shared with threads
+    const shared = Buffer.from(new SharedArrayBuffer(3_000_000)).fill('y');
+    const pieces = [Buffer.alloc(2_000_000, 'x'), shared, Buffer.from('z')];
+    mirror.index = { ...index, identity: pieces };
+    const answer = await ask('/index.yaml');
+    expect(answer.body.equals(Buffer.concat(pieces))).toBe(true);
+    expect(answer.headers).toMatchObject({ 'content-length': '5000001', etag: `"${index.etag}"` });
+
+    const head = await ask('/index.yaml', { method: 'HEAD' });
+    expect(head.body).toHaveLength(0);
+    expect(head.headers).toMatchObject({ 'content-length': '5000001', etag: `"${index.etag}"` });
+    expect((await ask('/index.yaml')).body).toHaveLength(5_000_001);
+  });
+
   test('is gzip for a client that asks for it, under an ETag of its own', async () => {
     const { ask } = await doorsWithIndex();
     const answer = await ask('/index.yaml', { headers: { 'accept-encoding': 'gzip' } });
 
-    expect(gunzipSync(answer.body)).toEqual(index.identity);
+    expect(gunzipSync(answer.body)).toEqual(identity);
     expect(answer.headers).toMatchObject({
       'content-encoding': 'gzip',
       'content-length': String(index.gzip.length),
@@ -96,7 +111,7 @@ describe('the index', () => {
       const answer = await ask('/index.yaml', { headers: { 'if-none-match': header } });
 
       expect(answer.status).toBe(200);
-      expect(answer.body).toEqual(index.identity);
+      expect(answer.body).toEqual(identity);
     },
   );
 
@@ -154,7 +169,7 @@ describe('the index', () => {
       { host: 'EVIL:80' },
     ]) {
       const answer = await ask('/index.yaml', { headers });
-      expect(answer.body).toEqual(index.identity);
+      expect(answer.body).toEqual(identity);
       expect(JSON.stringify(answer.headers).toLowerCase()).not.toContain('evil');
     }
   });

@@ -54,6 +54,7 @@ export async function openDoors(
     mirror,
     provenances: mirror,
     operator: mirror,
+    telemetry: mirror,
     version: '0.0.1',
     clock: systemClock,
     lingerMs: 0,

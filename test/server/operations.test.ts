@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Fault } from '../../src/chart/fault.ts';
 import { upstreamStatus } from '../support/fake-mirror.ts';
 import { openDoors, until, type OpenDoors } from './open-doors.ts';
+import { standStill } from './stall.ts';
 
 describe('the probes', () => {
   test('/livez answers whatever the state', async () => {
@@ -108,8 +109,8 @@ describe('the metrics', () => {
     expect(found.get('chartroom_upstream_up{upstream="nexus"}')).toBe(0);
     expect(found.get('chartroom_upstream_fault{upstream="nexus",code="tls-untrusted"}')).toBe(1);
     expect(found.has('chartroom_upstream_fault{upstream="podinfo",code="tls-untrusted"}')).toBe(false);
-    expect(found.get('chartroom_upstream_last_success_age_seconds{upstream="podinfo"}')).toBeGreaterThanOrEqual(60);
-    expect(found.has('chartroom_upstream_last_success_age_seconds{upstream="nexus"}')).toBe(false);
+    expect(found.get('chartroom_upstream_last_listing_age_seconds{upstream="podinfo"}')).toBeGreaterThanOrEqual(60);
+    expect(found.has('chartroom_upstream_last_listing_age_seconds{upstream="nexus"}')).toBe(false);
     expect(found.get('chartroom_upstream_versions{upstream="podinfo"}')).toBe(5);
     expect(found.get('chartroom_upstream_held{upstream="podinfo"}')).toBe(4);
     expect(found.get('chartroom_upstream_bytes{upstream="podinfo"}')).toBe(1000);
@@ -117,6 +118,53 @@ describe('the metrics', () => {
     expect(found.get('chartroom_ready')).toBe(1);
     expect(found.get('chartroom_store_up')).toBe(1);
     expect(found.get('chartroom_info{version="0.0.1"}')).toBe(1);
+  });
+
+  test('tell what the work on every upstream came to', async () => {
+    const doors = await openDoors();
+    const syncs = new Map([
+      ['changed', 2],
+      ['unchanged', 40],
+      ['upstream-failed', 1],
+    ]);
+    const fills = new Map([
+      ['fetched', 7],
+      ['digest-mismatch', 3],
+    ]);
+    doors.mirror.activities = [
+      { name: 'podinfo', syncs, fills, queued: 12 },
+      { name: 'nexus', syncs: new Map(), fills: new Map(), queued: 0 },
+    ];
+    doors.mirror.leaseHeld = true;
+    doors.mirror.blobsDamaged = 5;
+    // each look is the whole, never added to the one before
+    await samples(doors);
+    const found = await samples(doors);
+
+    expect(found.get('chartroom_upstream_syncs_total{upstream="podinfo",result="changed"}')).toBe(2);
+    expect(found.get('chartroom_upstream_syncs_total{upstream="podinfo",result="unchanged"}')).toBe(40);
+    expect(found.get('chartroom_upstream_syncs_total{upstream="podinfo",result="upstream-failed"}')).toBe(1);
+    expect(found.get('chartroom_upstream_fills_total{upstream="podinfo",result="fetched"}')).toBe(7);
+    expect(found.get('chartroom_upstream_fills_total{upstream="podinfo",result="digest-mismatch"}')).toBe(3);
+    expect(found.get('chartroom_upstream_queue_length{upstream="podinfo"}')).toBe(12);
+    expect(found.get('chartroom_upstream_queue_length{upstream="nexus"}')).toBe(0);
+    expect([...found.keys()].filter((key) => key.includes('_total{upstream="nexus"'))).toEqual([]);
+    expect(found.get('chartroom_lease_held')).toBe(1);
+    expect(found.get('chartroom_damaged_blobs_total')).toBe(5);
+  });
+
+  test('tell that the lease is not held, and that no blob was damaged', async () => {
+    const found = await samples(await openDoors());
+
+    expect(found.get('chartroom_lease_held')).toBe(0);
+    expect(found.get('chartroom_damaged_blobs_total')).toBe(0);
+  });
+
+  test('tell for how long the event loop stood still', async () => {
+    const doors = await openDoors();
+    await standStill();
+
+    expect((await samples(doors)).get('chartroom_event_loop_stall_seconds')).toBeGreaterThan(0.03);
   });
 
   test('forget a fault and an upstream that are gone', async () => {
