@@ -1,36 +1,28 @@
 import { readFile } from 'node:fs/promises';
 
+import type { Digest } from './chart/digest.ts';
 import { Fault, reviveFault, type PlainFault } from './chart/fault.ts';
-import type { ChartRepositoryConfig, Config, RegistryConfig, StoreConfig, UpstreamConfig } from './config/config.ts';
-import { publicUrl } from './config/summary.ts';
+import { settingsOf, type Closable, type WorkerThread } from './compose-upstreams.ts';
+import type { Config, StoreConfig } from './config/config.ts';
 import type { ExpectedChart } from './formats/chart-archive.ts';
-import { movable } from './lib/bytes.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import { isGone, thisProcess } from './lib/process-id.ts';
 import { Thread, ThreadDied } from './lib/thread.ts';
-import type { Operator } from './mirror/contract.ts';
+import type { Filling, Inspector, Operator } from './mirror/contract.ts';
+import type { Retention } from './mirror/duties.ts';
 import { Engine } from './mirror/engine.ts';
+import type { ArchiveCheck } from './mirror/fetch.ts';
+import { StoreInspector } from './mirror/fsck/inspector.ts';
+import { Intake } from './mirror/intake.ts';
 import { EngineOperator } from './mirror/operator.ts';
 import { Reader } from './mirror/reader.ts';
-import type { UpstreamSettings } from './mirror/settings.ts';
 import { startServer, type RunningServer } from './server/start.ts';
 import { Blobs } from './store/blobs.ts';
 import type { PreparedStore } from './store/contract.ts';
-import { filesystemStore } from './store/filesystem.ts';
+import { openFilesystem } from './store/filesystem.ts';
 import { openS3Bucket } from './store/s3.ts';
 import { watchStore } from './store/watched.ts';
-import { chartRepository } from './upstream/chart-repository.ts';
-import type { Upstream } from './upstream/contract.ts';
-import type { Authorization } from './upstream/credentials/authorization.ts';
-import { basicAuthorization, anonymous } from './upstream/credentials/basic.ts';
-import { registryAuthorization } from './upstream/credentials/registry.ts';
-import { folder } from './upstream/folder.ts';
-import { openHttpClient } from './upstream/http-client.ts';
-import type { HttpClient } from './upstream/http.ts';
-import { ociOpener } from './upstream/oci-opener.ts';
-import { ociRegistry } from './upstream/oci-registry.ts';
-import { chartOf, registryAddress } from './upstream/registry-address.ts';
-import type { WorkerJobs } from './worker.ts';
 
 /** What everything is built from. */
 export interface Surroundings {
@@ -39,58 +31,65 @@ export interface Surroundings {
   readonly log: Log;
   /** Of Chartroom. */
   readonly version: string;
+  /** When the store is swept, other than usual. */
+  readonly retention?: Retention;
 }
 
 /** Chartroom, built but not begun. */
 export interface Chartroom {
   readonly engine: Engine;
   readonly operator: Operator;
+  readonly filling: Filling;
+  readonly inspector: Inspector;
+  /** Contacts the store. Rejects with 'store-failed' when it is not there or not ours. */
+  readonly prepareStore: () => Promise<void>;
   /** Opens the front doors. Rejects with 'unavailable' when a port or a certificate cannot be had. */
   serve(): Promise<RunningServer>;
   /** Ends what is under way, commits it, and gives back threads and connections. */
   close(): Promise<void>;
 }
 
-type WorkerThread = Thread<WorkerJobs>;
-
 const storeTimeoutMs = 30_000;
 const jobTimeoutMs = 120_000;
 /** An index of 30 MB that must be parsed as a whole needs 160. */
 const catalogHeapMiB = 256;
 const archiveHeapMiB = 256;
+/** Archives that a repair fetches at once. */
+const maxInspectedBytes = 128 * 1024 * 1024;
 
 /** Puts every part in its place. Nothing is contacted yet. */
 export function compose(surroundings: Surroundings): Chartroom {
-  const { config, clock, log, version } = surroundings;
+  const { config, clock, log, version, retention } = surroundings;
   const { server } = config;
   const catalogs = openThread(catalogHeapMiB);
   const archives = openThread(archiveHeapMiB);
   const clients: Closable[] = [];
   const opened = openStore(config.store, surroundings);
   const { store, fault } = watchStore(opened.store);
-  const blobs = new Blobs(store);
+  const onDamage = (digest: Digest): void => log.error({ digest }, 'a blob in the store is damaged: it is not served');
+  const blobs = new Blobs(store, { clock, onDamage });
   const parts = { ...surroundings, catalogs, archives, clients };
-  const engine = new Engine({
-    upstreams: config.upstreams.map((upstream) => settingsOf(upstream, parts)),
-    store,
-    prepareStore: opened.prepare,
-    blobs,
-    jobs: catalogs,
-    check: async (bytes, expected) => {
-      try {
-        await archives.run('checkArchive', { bytes, expected });
-      } catch (error) {
-        throw error instanceof ThreadDied ? unfathomable(expected, error) : error;
-      }
-    },
-    clock,
-    log,
+  const upstreams = config.upstreams.map((upstream) => settingsOf(upstream, parts));
+  const check = archiveCheckOn(archives);
+  const { prepare: prepareStore, tidy } = opened;
+  const self = thisProcess();
+  const kept = { store, prepareStore, tidy, retention, blobs };
+  const engine = new Engine({ ...kept, upstreams, jobs: catalogs, check, self, isGone, clock, log });
+  const operator = new EngineOperator(engine, {
+    version,
+    storeKind: config.store.kind,
+    storeFault: fault,
+    storeIsShared: opened.conditional,
   });
-  const operator = new EngineOperator(engine, { version, storeKind: config.store.kind, storeFault: fault });
   const reader = new Reader(engine, { coldWaitMs: server.coldWaitMs });
+  const describe = (bytes: Uint8Array) => archives.run('describeArchive', bytes);
+  const intake = new Intake(maxInspectedBytes);
   return {
     engine,
     operator,
+    filling: operator,
+    inspector: new StoreInspector({ store, blobs, jobs: catalogs, upstreams, check, describe, intake, clock }),
+    prepareStore,
     serve: async () =>
       startServer({
         ...server,
@@ -98,6 +97,7 @@ export function compose(surroundings: Surroundings): Chartroom {
         mirror: reader,
         provenances: reader,
         operator,
+        telemetry: operator,
         version,
         log,
         clock,
@@ -108,16 +108,6 @@ export function compose(surroundings: Surroundings): Chartroom {
       await Promise.all([catalogs.close(), archives.close(), ...clients.map((client) => client.close())]);
     },
   };
-}
-
-interface Closable {
-  close(): Promise<void>;
-}
-
-interface UpstreamParts extends Surroundings {
-  readonly catalogs: WorkerThread;
-  readonly archives: WorkerThread;
-  readonly clients: Closable[];
 }
 
 function openThread(maxHeapMiB: number): WorkerThread {
@@ -134,11 +124,7 @@ function openThread(maxHeapMiB: number): WorkerThread {
 function openStore(config: StoreConfig, { clock, log }: Surroundings): PreparedStore {
   if (config.kind === 's3')
     return openS3Bucket({ ...config, ...config.keys, timeoutMs: storeTimeoutMs }, { clock, log });
-  return {
-    store: filesystemStore({ path: config.path, clock }),
-    prepare: async () => undefined,
-    close: () => undefined,
-  };
+  return openFilesystem({ path: config.path, clock });
 }
 
 async function readPem(file: string): Promise<Buffer> {
@@ -151,63 +137,14 @@ async function readPem(file: string): Promise<Buffer> {
   }
 }
 
-function settingsOf(config: UpstreamConfig, parts: UpstreamParts): UpstreamSettings {
-  const { name, type, intervalMs, mirror, concurrency, retries, maxArchiveBytes, charts } = config;
-  return {
-    name,
-    type,
-    url: publicUrl(config.url),
-    upstream: openUpstream(config, parts),
-    intervalMs,
-    mirror,
-    concurrency,
-    retries,
-    maxArchiveBytes,
-    unlisted: type === 'registry' && charts.length === 0,
-    // a registry's names may have a path before them
-    charts: type === 'registry' ? charts.map(chartOf) : charts,
+function archiveCheckOn(archives: WorkerThread): ArchiveCheck {
+  return async (bytes, expected) => {
+    try {
+      await archives.run('checkArchive', { bytes, expected });
+    } catch (error) {
+      throw error instanceof ThreadDied ? unfathomable(expected, error) : error;
+    }
   };
-}
-
-function openUpstream(config: UpstreamConfig, parts: UpstreamParts): Upstream {
-  const { clock, archives } = parts;
-  if (config.type === 'folder') {
-    const { name, path, maxArchiveBytes } = config;
-    const inspect = (bytes: Uint8Array) => archives.run('describeArchive', bytes);
-    return folder({ name, path, maxArchiveBytes, inspect, clock });
-  }
-  return config.type === 'registry' ? openRegistry(config, parts) : openChartRepository(config, parts);
-}
-
-function openRegistry(config: RegistryConfig, parts: UpstreamParts): Upstream {
-  const { name, charts, concurrency } = config;
-  const address = registryAddress(name, config.url, config.plainHTTP);
-  const http = openClient(config, parts, address.origin, registryAccess(config, parts, address.origin));
-  parts.clients.push(http);
-  return ociRegistry({ name, address, charts, http, clock: parts.clock, concurrency });
-}
-
-function openChartRepository(config: ChartRepositoryConfig, parts: UpstreamParts): Upstream {
-  const { name, auth, plainHTTP, maxIndexBytes } = config;
-  const url = new URL(config.url);
-  const http = openClient(config, parts, url, auth ? basicAuthorization(name, auth) : anonymous);
-  const openRegistryClient = (origin: URL) => openClient(config, parts, origin, registryAccess(config, parts, origin));
-  const registries = ociOpener({ upstream: name, plainHTTP, openClient: openRegistryClient, clock: parts.clock });
-  parts.clients.push(http, registries);
-  return chartRepository({
-    name,
-    url,
-    http,
-    openOci: (place, part, signal) => registries.open(place, part, signal),
-    maxIndexBytes,
-    readIndex: async (delivery) => {
-      try {
-        return await parts.catalogs.run('readIndex', delivery, movable(delivery.chunks));
-      } catch (error) {
-        throw error instanceof ThreadDied ? tooHeavy(name, error) : error;
-      }
-    },
-  });
 }
 
 /** What an archive makes the thread die of is the archive's fault. */
@@ -218,45 +155,4 @@ function unfathomable(expected: ExpectedChart, cause: ThreadDied): Fault {
     'It is not served. Its publisher must say what is in it.',
     { cause },
   );
-}
-
-/** What an index makes the thread die of is the index's fault. */
-function tooHeavy(upstream: string, cause: ThreadDied): Fault {
-  return new Fault(
-    'listing-invalid',
-    `${upstream}: reading index.yaml took more memory or time than it may.`,
-    'The last good listing stays. Look at the index: it is very large, or built to be hard to read.',
-    { cause },
-  );
-}
-
-/** Credentials go to the upstream's own origin, and to no other registry that its index names. */
-function registryAccess(
-  config: RegistryConfig | ChartRepositoryConfig,
-  parts: UpstreamParts,
-  registry: URL,
-): Authorization {
-  const isOwn = config.type === 'registry' || new URL(config.url).origin === registry.origin;
-  const credential = isOwn ? config.auth : undefined;
-  return registryAuthorization({ upstream: config.name, registry, credential, clock: parts.clock });
-}
-
-function openClient(
-  config: RegistryConfig | ChartRepositoryConfig,
-  parts: UpstreamParts,
-  origin: URL,
-  authorization: Authorization,
-): HttpClient {
-  const { clock, log, version } = parts;
-  const { name: upstream, timeoutMs, concurrency } = config;
-  return openHttpClient({
-    upstream,
-    origin,
-    authorization,
-    timeoutMs,
-    connections: concurrency + 2,
-    version,
-    clock,
-    log,
-  });
 }

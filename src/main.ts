@@ -4,6 +4,8 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { Fault } from './chart/fault.ts';
 import { check } from './commands/check.ts';
+import { fsck } from './commands/fsck.ts';
+import { terminalLine } from './commands/progress.ts';
 import { sync } from './commands/sync.ts';
 import { compose, type Chartroom } from './compose.ts';
 import type { Config } from './config/config.ts';
@@ -11,8 +13,8 @@ import { chooseConfigFile, environment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
 import { describeProblem, type Problem } from './config/problem.ts';
 import { summarize } from './config/summary.ts';
-import { systemClock } from './lib/clock.ts';
-import { openLog, type Log } from './lib/log.ts';
+import { keepAlive, systemClock } from './lib/clock.ts';
+import { openLog, type ProgramLog } from './lib/log.ts';
 import { waitAtMost } from './mirror/patience.ts';
 import type { RunningServer } from './server/start.ts';
 
@@ -24,9 +26,8 @@ type ExitCode = 0 | 1 | 2;
 interface Options {
   readonly config?: string;
   readonly upstream?: string;
+  readonly repair?: boolean;
 }
-
-type FlushedLog = Log & { flush(): void };
 
 function commandLine(run: (command: (options: Options) => Promise<ExitCode>, options: Options) => void): Command {
   const program = new Command('chartroom')
@@ -45,6 +46,10 @@ function commandLine(run: (command: (options: Options) => Promise<ExitCode>, opt
   add('sync', 'syncs every upstream once, fetches what is wanted, and exits', runSync).option(
     '--upstream <name>',
     'only this upstream',
+  );
+  add('fsck', 'reads every record and every blob of the store, and says what is wrong', runFsck).option(
+    '--repair',
+    'fetches damaged blobs again',
   );
   return program;
 }
@@ -76,7 +81,7 @@ async function configured(
   return 2;
 }
 
-function startLog({ log }: Config): FlushedLog {
+function startLog({ log }: Config): ProgramLog {
   return openLog({ level: log.level, format: log.format ?? (process.stdout.isTTY ? 'pretty' : 'json') });
 }
 
@@ -93,27 +98,32 @@ function runServe(options: Options): Promise<ExitCode> {
       process.stderr.write(`${error.message} ${error.advice}\n`);
       return 1;
     } finally {
-      log.flush();
+      await log.flush();
     }
   });
 }
 
 /** Until a signal says to end: no new work then, what is under way finishes within the grace, the rest is committed. */
-async function serve(chartroom: Chartroom, config: Config, log: FlushedLog): Promise<ExitCode> {
+async function serve(chartroom: Chartroom, config: Config, log: ProgramLog): Promise<ExitCode> {
   const server = await chartroom.serve();
   const address = `${config.server.tls ? 'https' : 'http'}://${server.address}`;
   log.info({ address, version }, `answering; try: helm repo add charts ${address}`);
-  log.flush();
+  void log.flush();
   const stopped = stopSignal();
   void chartroom.engine.openPatiently().then(() => chartroom.engine.start());
   const signal = await stopped;
   log.info({ signal }, 'stopping');
   const graceMs = config.server.shutdownGraceMs;
-  await waitAtMost(windDown(chartroom, server, graceMs), graceMs, systemClock, tooLate).catch((error: unknown) => {
-    log.error({ err: error }, 'not everything could be finished in time; what was fetched last is found again on use');
-    log.flush();
-    endAtOnce(signal);
-  });
+  await waitAtMost(windDown(chartroom, server, graceMs), graceMs, systemClock, tooLate).catch(
+    async (error: unknown) => {
+      log.error(
+        { err: error },
+        'not everything could be finished in time; what was fetched last is found again on use',
+      );
+      await log.flush();
+      endAtOnce(signal);
+    },
+  );
   log.info('stopped');
   return 0;
 }
@@ -155,34 +165,74 @@ function stopSignal(): Promise<NodeJS.Signals> {
 }
 
 /** What nobody caught leaves the process in an unknown state: say it and end. */
-function watchForAccidents(log: FlushedLog): void {
+function watchForAccidents(log: ProgramLog): void {
   process.once('uncaughtException', (error) => {
     log.error({ err: error }, 'an error that nobody caught; ending');
-    log.flush();
-    process.exit(1);
+    void log.flush().then(() => process.exit(1));
   });
 }
 
-/** What goes wrong belongs beside the report, not in it. */
-const standardError = { write: (line: string) => void process.stderr.write(line) };
+/** How far a command is, for whoever sits at a terminal. */
+const progress = process.stderr.isTTY ? terminalLine(process.stderr) : undefined;
 
-function runSync(options: Options): Promise<ExitCode> {
+/** What goes wrong belongs beside the report, not in it. */
+const standardError = {
+  write: (line: string): void => {
+    progress?.clear();
+    process.stderr.write(line);
+  },
+};
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Runs a command on what the store holds, and commits what it brought, whatever became of it. */
+function runWith(options: Options, work: (chartroom: Chartroom) => Promise<0 | 1>): Promise<ExitCode> {
   return configured(options, async (config, warnings) => {
-    for (const warning of warnings) process.stderr.write(`warning: ${describeProblem(warning)}\n`);
+    const letEnd = keepAlive();
+    for (const warning of warnings) standardError.write(`warning: ${describeProblem(warning)}\n`);
     const log = openLog({ level: 'warn', format: config.log.format ?? 'pretty' }, standardError);
     const chartroom = compose({ config, clock: systemClock, log, version });
     try {
-      await chartroom.engine.open();
-      const print = (line: string): void => void process.stdout.write(`${line}\n`);
-      return await sync({ upstream: options.upstream, operator: chartroom.operator, print });
+      return await work(chartroom);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      process.stderr.write(`${error.message} ${error.advice}\n`);
+      standardError.write(`${error.message} ${error.advice}\n`);
       return error.code === 'not-found' ? 2 : 1;
     } finally {
       await chartroom.close();
-      log.flush();
+      await log.flush();
+      letEnd();
     }
+  });
+}
+
+/** A signal ends a command as it would end any, once what it brought is committed. */
+async function untilSignal(
+  options: Options,
+  work: (chartroom: Chartroom, signal: AbortSignal) => Promise<0 | 1>,
+): Promise<ExitCode> {
+  const stopping = new AbortController();
+  const exitCode = await runWith(options, (chartroom) => {
+    void stopSignal().then((signal) => stopping.abort(signal));
+    return work(chartroom, stopping.signal);
+  });
+  if (stopping.signal.aborted) endAtOnce(stopping.signal.reason as NodeJS.Signals);
+  return exitCode;
+}
+
+function runSync(options: Options): Promise<ExitCode> {
+  return untilSignal(options, async ({ engine, operator, filling }, signal) => {
+    await engine.open();
+    const { upstream } = options;
+    return sync({ upstream, operator, filling, print, progress, clock: systemClock, signal });
+  });
+}
+
+function runFsck(options: Options): Promise<ExitCode> {
+  return untilSignal(options, async ({ prepareStore, inspector }, signal) => {
+    // what is not ours at first sight may be ours and damaged
+    await prepareStore().catch((error: unknown) => standardError.write(`${String(error)}\n`));
+    return fsck({ inspector, repair: options.repair ?? false, print, signal });
   });
 }
 
