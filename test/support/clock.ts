@@ -3,14 +3,23 @@ import type { Clock } from '../../src/lib/clock.ts';
 /** A clock that only moves when told to. */
 export class ManualClock implements Clock {
   #nowMs: number;
+  #jumpedMs = 0;
+  readonly #ticksMs: number;
   #sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
 
-  constructor(startMs = Date.parse('2026-01-01T00:00:00Z')) {
+  /** `ticksMs`: nobody sleeps for less, so that months pass in few steps. */
+  constructor(startMs = Date.parse('2026-01-01T00:00:00Z'), ticksMs = 0) {
     this.#nowMs = startMs;
+    this.#ticksMs = ticksMs;
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#jumpedMs;
+  }
+
+  /** Sets the wall clock on, or back, as an operator does: no time passes. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   elapsed(): number {
@@ -25,12 +34,18 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
-      const sleeper = { atMs: this.#nowMs + ms, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener('abort', () => {
+      const leave = (): void => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        reject(signal.reason as Error);
-      });
+        reject(signal?.reason as Error);
+      };
+      const wake = (): void => {
+        // who never leaves must not be remembered for as long as the signal lives
+        signal?.removeEventListener('abort', leave);
+        resolve();
+      };
+      const sleeper = { atMs: this.#nowMs + Math.max(ms, this.#ticksMs), wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener('abort', leave);
     });
   }
 

@@ -2,14 +2,18 @@ import { Fault } from '../../src/chart/fault.ts';
 import { checkArchive } from '../../src/formats/chart-archive.ts';
 import { readAll } from '../../src/lib/bytes.ts';
 import { openLog } from '../../src/lib/log.ts';
-import type { UpstreamStatus } from '../../src/mirror/contract.ts';
+import type { ProcessId } from '../../src/lib/process-id.ts';
+import type { SyncReport, UpstreamStatus } from '../../src/mirror/contract.ts';
+import type { Retention } from '../../src/mirror/duties.ts';
 import { Engine } from '../../src/mirror/engine.ts';
 import { mirrorJobs } from '../../src/mirror/jobs.ts';
+import type { Known } from '../../src/mirror/known.ts';
 import { EngineOperator } from '../../src/mirror/operator.ts';
 import { Reader } from '../../src/mirror/reader.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
 import { Blobs } from '../../src/store/blobs.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
+import { openLayout } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { ManualClock } from './clock.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
@@ -91,6 +95,11 @@ export interface EngineOptions {
   /** Called before a job runs; may throw. */
   readonly beforeJob?: (job: string) => void;
   readonly maxHotBytes?: number;
+  readonly retention?: Retention;
+  /** Who this process is to others on the same store. */
+  readonly self?: ProcessId;
+  /** Whether another one is known to have ended. */
+  readonly isGone?: (other: ProcessId) => boolean;
 }
 
 /** A row of the index as clients read it. */
@@ -119,11 +128,12 @@ export class TestEngine {
       { level: 'debug', format: 'json' },
       { write: (line: string) => void this.logged.push(JSON.parse(line) as TestEngine['logged'][number]) },
     );
-    const blobs = new Blobs(store, options.maxHotBytes === undefined ? {} : { maxHotBytes: options.maxHotBytes });
+    const { maxHotBytes } = options;
+    const blobs = new Blobs(store, { clock: this.clock, ...(maxHotBytes !== undefined && { maxHotBytes }) });
     this.engine = new Engine({
       upstreams: Object.entries(options.upstreams).map(([name, one]) => settingsOf(name, one)),
       store,
-      prepareStore: async () => undefined,
+      prepareStore: () => openLayout(store),
       blobs,
       jobs: {
         run: async (job, input) => {
@@ -133,6 +143,10 @@ export class TestEngine {
         },
       },
       check: async (bytes, expected) => void checkArchive(bytes, expected),
+      tidy: async () => 0,
+      retention: options.retention,
+      self: options.self ?? { id: 'this', host: 'here', pid: 1 },
+      isGone: options.isGone ?? (() => false),
       clock: this.clock,
       log,
     });
@@ -141,12 +155,13 @@ export class TestEngine {
       version: '0.0.0',
       storeKind: 'memory',
       storeFault: () => undefined,
+      storeIsShared: () => true,
     });
   }
 
   /** The finished index. */
   get index(): string {
-    return this.reader.rendering('all').identity.toString();
+    return Buffer.concat(this.reader.rendering('all').identity).toString();
   }
 
   /** What the index says of a chart. */
@@ -169,6 +184,18 @@ export class TestEngine {
 
   async provenance(chart: string, version: string): Promise<Buffer | undefined> {
     return (await this.reader.provenance({ repository: 'all', chart, version }))?.bytes;
+  }
+
+  /** What the engine knows of an upstream. */
+  known(upstream: string): Known {
+    const found = this.engine.known.find(({ name }) => name === upstream);
+    if (!found) throw new Error(`there is no upstream ${upstream}`);
+    return found;
+  }
+
+  /** A sync as the timer does it: unlike one by hand it goes ahead of no backoff. */
+  timedSync(upstream: string): Promise<SyncReport> {
+    return this.engine.syncs.sync(this.known(upstream));
   }
 
   status(upstream: string): UpstreamStatus {
@@ -207,6 +234,10 @@ function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
     url: `https://${name}.example`,
     upstream,
     intervalMs: 120_000,
+    retired: false,
+    withdrawn: 'keep',
+    rewritten: 'refuse',
+    maxShrink: 0.5,
     mirror: 'requested',
     concurrency: 4,
     retries: 1,

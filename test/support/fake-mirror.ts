@@ -9,15 +9,23 @@ import type { Holding } from '../../src/chart/holding.ts';
 import type { ByteRange, OpenBytes } from '../../src/lib/bytes.ts';
 import type {
   ChartRef,
+  FailedVersion,
+  Filling,
+  FillProgress,
   Mirror,
   Operator,
   Provenances,
   Readiness,
   Rendering,
   RepositoryCatalog,
+  RewrittenVersion,
   Status,
   SyncReport,
+  Telemetry,
+  UpstreamActivity,
+  UpstreamDetails,
   UpstreamStatus,
+  UpstreamVersion,
 } from '../../src/mirror/contract.ts';
 
 interface FakeChart {
@@ -30,7 +38,7 @@ interface FakeChart {
 export type Delivery = 'memory' | 'later' | (() => Readable);
 
 /** A mirror whose charts are put into it, and whose troubles are chosen. What it was asked is counted. */
-export class FakeMirror implements Mirror, Provenances, Operator {
+export class FakeMirror implements Mirror, Provenances, Operator, Filling, Telemetry {
   readonly #charts = new Map<string, FakeChart>();
   readonly #deliveries = new Map<Digest, Delivery>();
   readonly #faults = new Map<string, unknown>();
@@ -40,14 +48,29 @@ export class FakeMirror implements Mirror, Provenances, Operator {
   index: Rendering | Error = renderingOf(Buffer.from('{"apiVersion":"v1","entries":{}}'));
   ready: Readiness = { ready: true, waitingFor: [], degraded: [] };
   upstreams: readonly UpstreamStatus[] = [];
-  syncing: () => Promise<SyncReport> = async () => {
+  /** Of every upstream. */
+  failedVersions: readonly FailedVersion[] = [];
+  rewrittenVersions: readonly RewrittenVersion[] = [];
+  syncing: (upstream: string) => Promise<SyncReport> = async () => {
     throw new Error('nobody said what a sync finds');
   };
+  accepting: () => Promise<Holding> = async () => {
+    throw new Error('nobody said what there is to accept');
+  };
+  fills: FillProgress = { filled: 0, failed: 0, queued: 0 };
+  /** Waited for before everything is fetched, when set. */
+  settling: Promise<void> | undefined;
+  activities: readonly UpstreamActivity[] = [];
+  leaseHeld = false;
+  blobsDamaged = 0;
   /** Waited for before an archive is resolved, when set. */
   resolving: Promise<void> | undefined;
   /** Waited for before an archive that is not in memory is opened, when set. */
   opening: Promise<void> | undefined;
-  readonly asked = { resolve: 0, open: 0, sync: 0 };
+  readonly asked = { resolve: 0, open: 0, sync: 0, accept: 0 };
+  /** With what the last sync and the last accept were asked for. */
+  acceptedShrink: boolean | undefined;
+  acceptedVersion: UpstreamVersion | undefined;
 
   /** Offers a chart version with these bytes. */
   put(
@@ -134,16 +157,50 @@ export class FakeMirror implements Mirror, Provenances, Operator {
     return this.ready;
   }
 
-  async sync(name: string): Promise<SyncReport> {
-    if (!this.upstreams.some((upstream) => upstream.name === name)) {
-      throw new Fault('not-found', `There is no upstream ${name}.`, '');
-    }
-    this.asked.sync += 1;
-    return this.syncing();
+  upstream(name: string): UpstreamDetails {
+    const { failedVersions, rewrittenVersions } = this;
+    return { ...this.#known(name), failedVersions, rewrittenVersions };
   }
 
-  async settled(): Promise<{ readonly filled: number; readonly failed: number }> {
-    return { filled: 0, failed: 0 };
+  async sync(name: string, options?: { readonly acceptShrink?: boolean }): Promise<SyncReport> {
+    this.#known(name);
+    this.asked.sync += 1;
+    this.acceptedShrink = options?.acceptShrink;
+    return this.syncing(name);
+  }
+
+  async accept(ref: UpstreamVersion): Promise<Holding> {
+    this.#known(ref.upstream);
+    this.asked.accept += 1;
+    this.acceptedVersion = ref;
+    return this.accepting();
+  }
+
+  progress(): FillProgress {
+    return this.fills;
+  }
+
+  async settled(): Promise<FillProgress> {
+    await this.settling;
+    return this.fills;
+  }
+
+  activity(): readonly UpstreamActivity[] {
+    return this.activities;
+  }
+
+  holdsLease(): boolean {
+    return this.leaseHeld;
+  }
+
+  damagedBlobs(): number {
+    return this.blobsDamaged;
+  }
+
+  #known(name: string): UpstreamStatus {
+    const found = this.upstreams.find((upstream) => upstream.name === name);
+    if (found) return found;
+    throw new Fault('not-found', 'There is no upstream of this name.', 'GET /api/v1/status names those there are.');
   }
 
   #find({ chart, version }: ChartRef): FakeChart {
@@ -157,7 +214,7 @@ export class FakeMirror implements Mirror, Provenances, Operator {
 
 /** An index as the mirror hands it out. */
 export function renderingOf(identity: Buffer): Rendering {
-  return { identity, gzip: gzipSync(identity), etag: createHash('sha256').update(identity).digest('hex') };
+  return { identity: [identity], gzip: gzipSync(identity), etag: createHash('sha256').update(identity).digest('hex') };
 }
 
 /** An upstream as the status shows it. */

@@ -1,7 +1,17 @@
 import { claimTable, type Claim, type SourceRef, type Validator } from '../../src/chart/catalog.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
-import type { Description, Incoming, Listing, Part, Upstream } from '../../src/upstream/contract.ts';
+import { TableReader } from '../../src/lib/shared-table.ts';
+import type {
+  Allowance,
+  Description,
+  Found,
+  Incoming,
+  Listing,
+  Part,
+  Unchanged,
+  Upstream,
+} from '../../src/upstream/contract.ts';
 import { chartArchive } from './charts.ts';
 
 /** One row of what a fake upstream lists. */
@@ -31,6 +41,8 @@ export class FakeUpstream implements Upstream {
   down: Fault | undefined;
   /** Whether a listing that is equal to the last is 'unchanged'. */
   conditional = true;
+  /** What it says is left of its rate limit. */
+  left: Allowance | undefined;
   readonly #kind: 'chart-repository' | 'registry';
 
   constructor(kind: 'chart-repository' | 'registry' = 'chart-repository') {
@@ -55,18 +67,22 @@ export class FakeUpstream implements Upstream {
     return this.calls.filter((one) => one === call || one.startsWith(`${call} `)).length;
   }
 
-  async list(validator: Validator | undefined): Promise<Listing | 'unchanged'> {
+  async list(validator: Validator | undefined): Promise<Listing | Unchanged> {
     await this.#asked('list', 'list');
     const claims = claimTable(this.rows.map((row) => (this.#kind === 'registry' ? tagOf(row) : claimOf(row))));
-    const content = digestOf(Buffer.from(claims.text));
-    if (this.conditional && validator?.content === content) return 'unchanged';
+    const content = digestOf(Buffer.concat([...new TableReader(claims).text()]));
+    if (this.conditional && validator?.content === content) return { unchanged: true, validator };
     return { claims, validator: { content }, rejected: this.rejected, examples: Object.keys(this.rejected) };
   }
 
-  async find(chart: string, version: string): Promise<Claim | undefined> {
+  async find(chart: string, version: string): Promise<Found | undefined> {
     await this.#asked('find', `find ${chart}-${version}`);
     const row = this.rows.find((one) => one.chart === chart && one.version === version);
-    return row && (this.#kind === 'registry' ? tagOf(row) : claimOf(row));
+    return row && (this.#kind === 'registry' ? { ...tagOf(row), pinned: pinOf(row) } : claimOf(row));
+  }
+
+  allowance(): Allowance | undefined {
+    return this.left;
   }
 
   async describe(source: SourceRef): Promise<Description | undefined> {
@@ -74,10 +90,9 @@ export class FakeUpstream implements Upstream {
     const row = this.rows.find((one) => one.source === source);
     if (row?.notAChart) throw new Fault('not-a-chart', `fake: ${source} is an image.`, 'Nothing to do.');
     if (!row) return undefined;
-    const manifest = Buffer.from(`{"manifest":"${source}"}`);
     return {
-      claim: { ...claimOf(row), source: `${source}@${digestOf(manifest)}` },
-      manifest,
+      claim: { ...claimOf(row), source: pinOf(row) },
+      manifest: manifestOf(row),
       config: Buffer.from(`{"config":"${source}"}`),
     };
   }
@@ -99,6 +114,15 @@ export class FakeUpstream implements Upstream {
 /** What nobody answering looks like. */
 export function unreachable(more: ConstructorParameters<typeof Fault>[3] = {}): Fault {
   return new Fault('upstream-unreachable', 'fake: no answer (connection refused).', 'Check the address.', more);
+}
+
+/** Another one for other bytes. */
+function manifestOf({ source, digest }: Row): Buffer {
+  return Buffer.from(`{"manifest":"${source}","layer":"${digest}"}`);
+}
+
+function pinOf(row: Row): SourceRef {
+  return `${row.source}@${digestOf(manifestOf(row))}`;
 }
 
 function tagOf({ chart, version, source }: Row): Claim {

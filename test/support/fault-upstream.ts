@@ -1,6 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 
 import { onTestFinished } from 'vitest';
 
@@ -41,11 +42,19 @@ export interface FaultUpstream {
   on(path: string, ...answers: readonly Answer[]): void;
   /** What every path is answered with, whatever else was said; undefined takes it back. */
   all(answer: Answer | undefined): void;
+  /** What every answer says beside its own headers. */
+  alwaysSay(headers: Readonly<Record<string, string>>): void;
+  /** What becomes of every answer just before it is sent; undefined takes it back. */
+  distort(change: ((answer: Script, request: SeenRequest) => Script) | undefined): void;
   /** Takes back what `on` said of a path. */
   off(path: string): void;
   /** How many requests a path got. */
   count(path: string): number;
   url(path: string): URL;
+  /** With TLS: what it shows from the next connection on. Those there are end. */
+  present(tls: SecureContextOptions): void;
+  /** Ends it, for those who start one outside of a test. */
+  close(): Promise<void>;
 }
 
 /** A script, or what makes one of a request. */
@@ -57,22 +66,27 @@ export interface FaultUpstreamOptions {
   readonly otherwise?: Answer;
 }
 
+const asItIs = (answer: Script): Script => answer;
 const notHere: Script = { status: 404, body: 'not here' };
 
-/** Starts one; it ends with the test that asked for it (not for hooks that run before a test). */
+/** Starts one; it ends with the test that asked for it. Whoever starts one outside of a test closes it. */
 export async function faultUpstream(options: FaultUpstreamOptions = {}): Promise<FaultUpstream> {
   const requests: SeenRequest[] = [];
   const scripts = new Map<string, Answer[]>();
   let always: Answer | undefined;
+  let said: Readonly<Record<string, string>> = {};
+  let distorted: (answer: Script, request: SeenRequest) => Script = asItIs;
   const handle = async (request: IncomingMessage): Promise<void> => {
     const seen = await seenRequest(request);
     requests.push(seen);
     const queue = always ? [always] : (scripts.get(pathOf(seen)) ?? [options.otherwise ?? notHere]);
     const script = queue.length > 1 ? queue.shift() : queue[0];
-    await play(request, (typeof script === 'function' ? script(seen) : script) ?? {});
+    const answer = (typeof script === 'function' ? script(seen) : script) ?? {};
+    await play(request, distorted({ ...answer, headers: { ...said, ...answer.headers } }, seen));
   };
   const listener = (request: IncomingMessage): void => void handle(request).catch(() => request.socket.destroy());
-  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+  const tlsServer = options.tls && createTlsServer(options.tls, listener);
+  const server = tlsServer ?? createServer(listener);
   const port = await listen(server);
   const origin = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   return {
@@ -82,20 +96,41 @@ export async function faultUpstream(options: FaultUpstreamOptions = {}): Promise
     all: (answer) => {
       always = answer;
     },
+    alwaysSay: (headers) => {
+      said = headers;
+    },
+    distort: (change = asItIs) => {
+      distorted = change;
+    },
     off: (path) => void scripts.delete(path),
     count: (path) => requests.filter((request) => pathOf(request) === path).length,
     url: (path) => new URL(path, origin),
+    present: (tls) => {
+      tlsServer?.setSecureContext(tls);
+      server.closeAllConnections();
+    },
+    close: () => closed(server),
   };
 }
 
 /** Listens on a port that the system picks, and closes with everything connected when the test is over. */
 export async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  endWithTest(() => closed(server));
   return (server.address() as AddressInfo).port;
+}
+
+function endWithTest(end: () => Promise<void>): void {
+  try {
+    onTestFinished(end);
+  } catch {
+    // there is no test: whoever started it closes it
+  }
+}
+
+async function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  if (server.listening) await new Promise((resolve) => server.close(resolve));
 }
 
 async function seenRequest(request: IncomingMessage): Promise<SeenRequest> {

@@ -36,7 +36,7 @@ export async function openFolder(more: Partial<FolderOptions> = {}) {
 /** A listing asked for without a validator. */
 export async function listed(upstream: Upstream): Promise<Listing> {
   const listing = await upstream.list(undefined, never);
-  if (listing === 'unchanged') throw new Error('unchanged without a validator');
+  if ('unchanged' in listing) throw new Error('unchanged without a validator');
   return listing;
 }
 

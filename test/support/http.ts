@@ -10,6 +10,7 @@ import type { Authorization } from '../../src/upstream/credentials/authorization
 import { anonymous } from '../../src/upstream/credentials/basic.ts';
 import { openHttpClient } from '../../src/upstream/http-client.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../src/upstream/http.ts';
+import { UpstreamLimits } from '../../src/upstream/limits.ts';
 
 /** A signal that never aborts. */
 export const never = new AbortController().signal;
@@ -23,20 +24,24 @@ interface HttpClientSettings {
   readonly upstream?: string;
   readonly authorization?: Authorization;
   readonly clock?: Clock;
+  /** None that a test would notice when absent. */
+  readonly limits?: UpstreamLimits;
   readonly timeoutMs?: number;
   readonly log?: Log;
 }
 
 /** Opens one, named `nexus` unless told otherwise; it is closed with the test. */
 export function httpClientOf(origin: string, options: HttpClientSettings = {}): TestClient {
+  const clock = options.clock ?? systemClock;
   const client = openHttpClient({
     upstream: options.upstream ?? 'nexus',
     origin: new URL(origin),
     authorization: options.authorization ?? anonymous,
+    limits: options.limits ?? new UpstreamLimits({ concurrency: 1000, requestsPerSecond: 1e6, clock }),
     timeoutMs: options.timeoutMs ?? 60_000,
     connections: 4,
     version: '0.1.0',
-    clock: options.clock ?? systemClock,
+    clock,
     ...(options.log && { log: options.log }),
   });
   onTestFinished(() => client.close());

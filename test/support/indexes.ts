@@ -1,11 +1,23 @@
-import { Catalog, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import type { reconcile } from '../../src/chart/reconcile.ts';
 import { readIndex, type IndexContents, type PieceMemory } from '../../src/formats/index.ts';
-import type { SharedTable } from '../../src/lib/shared-table.ts';
+import { TableReader, type SharedTable } from '../../src/lib/shared-table.ts';
 
 /** Reads a whole index as the upstream `nexus` would have sent it. */
-export function readText(text: string | Uint8Array, pieces?: PieceMemory): IndexContents {
+export function readText(text: string | Uint8Array, pieces?: PieceMemory, known?: SharedTable): IndexContents {
   const body = typeof text === 'string' ? Buffer.from(text) : text;
-  return readIndex({ upstream: 'nexus', body, gzip: false, maxBytes: 64 * 1024 * 1024 }, pieces);
+  return readIndex({ upstream: 'nexus', body, gzip: false, maxBytes: 64 * 1024 * 1024, known }, pieces);
+}
+
+/** The catalog that a reconciliation made; it must not have been refused. */
+export function catalogOf(reconciled: ReturnType<typeof reconcile>): SharedTable {
+  if ('catalog' in reconciled) return reconciled.catalog;
+  throw new Error(`refused: ${reconciled.listed} of ${reconciled.known}`);
+}
+
+/** The catalog that a first listing of these claims leads to. */
+export function catalogAfter(claims: SharedTable): SharedTable {
+  return claimTable(claimsOf(claims).map((claim) => ({ ...claim, since: '2024-01-01T00:00:00Z' })));
 }
 
 /** Every claim of a table, in its order. */
@@ -15,7 +27,7 @@ export function claimsOf(table: SharedTable): KnownClaim[] {
 
 /** The bytes of a table, to compare. */
 export function textOf(table: SharedTable): string {
-  return Buffer.from(table.text).toString();
+  return Buffer.concat([...new TableReader(table).text()]).toString();
 }
 
 /** Claims as short words: `nginx 1.0.0`. */

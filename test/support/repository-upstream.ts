@@ -1,4 +1,5 @@
 import { readIndexUnlessEqual, type PieceMemory } from '../../src/formats/index.ts';
+import { readAll } from '../../src/lib/bytes.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { chartRepository, type ChartRepositoryOptions } from '../../src/upstream/chart-repository.ts';
 import type { Listing, Part, Upstream } from '../../src/upstream/contract.ts';
@@ -26,8 +27,8 @@ export function repositoryUpstream(url: string, options: RepositoryUpstreamOptio
     name,
     url: new URL(url),
     http: httpClientOf(url, { upstream: name, authorization }),
-    readIndex: async ({ chunks, ...question }) =>
-      readIndexUnlessEqual({ ...question, body: Buffer.concat(chunks) }, memory),
+    readIndex: async (question, body) =>
+      readIndexUnlessEqual({ ...question, body: await readAll(body, question.maxBytes) }, memory),
     openOci,
     maxIndexBytes,
   });
@@ -36,7 +37,7 @@ export function repositoryUpstream(url: string, options: RepositoryUpstreamOptio
 /** A listing that must be one. */
 export async function listed(upstream: Upstream, validator?: Listing['validator']): Promise<Listing> {
   const listing = await upstream.list(validator, never);
-  if (listing === 'unchanged') throw new Error('unchanged');
+  if ('unchanged' in listing) throw new Error('unchanged');
   return listing;
 }
 
