@@ -31,12 +31,11 @@ describe('an upstream that wants to be left alone', () => {
 
     limited = false;
     await pass(chartroom.clock, 200_000, 20_000);
-    await chartroom.operator.sync('nexus');
+    await expect(chartroom.timedSync('nexus')).rejects.toMatchObject({ code: 'rate-limited' });
     await chartroom.operator.settled();
     expect(opened()).toBe(1);
 
-    await pass(chartroom.clock, 200_000, 20_000);
-    await chartroom.operator.sync('nexus');
+    await pass(chartroom.clock, 101_000, 20_000);
     await chartroom.operator.settled();
     expect(chartroom.status('nexus').counts.held).toBe(30);
   });

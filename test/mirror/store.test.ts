@@ -182,16 +182,4 @@ describe('a store that is damaged or not ours', () => {
     expect(() => chartroom.index).toThrow(Fault);
     expect(chartroom.operator.readiness()).toMatchObject({ ready: false, waitingFor: ['store'] });
   });
-
-  test.each(['lost', 'cut'] as const)('does not pass for an empty one when a catalog is %s', async (how) => {
-    const { inner, chartroom } = await serving('1.0.0');
-    await chartroom.engine.stop();
-    for await (const { key } of inner.list('catalogs/')) {
-      await inner.remove(key);
-      if (how === 'cut') await inner.write(key, Buffer.from('cut'));
-    }
-    const again = new TestEngine({ upstreams: { nexus: new FakeUpstream() }, store: inner });
-
-    expect((await faultOf(again.engine.open())).message).toMatch(/^The catalog sha256:.* is (missing|damaged)\.$/);
-  });
 });
