@@ -1,14 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as collect } from 'node:stream/consumers';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 
+import { systemClock } from '../../src/lib/clock.ts';
+import { filesystemStore } from '../../src/store/filesystem.ts';
+import { startChartServer } from '../process/chart-server.ts';
 import { startChartroom } from '../support/chartroom.ts';
 import { chartArchive, hexDigest } from '../support/charts.ts';
-import { run } from '../support/process.ts';
+import { end, run } from '../support/process.ts';
 import { startStaticUpstream, type StaticUpstream } from '../support/static-upstream.ts';
+import { temporaryFolder } from '../support/temp.ts';
 import { clientOf } from './client.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -62,6 +69,58 @@ describe('the command line', () => {
     expect(code).toBe(1);
     expect(stdout + stderr).toContain('harbour');
     expect(stdout + stderr).toContain('refused');
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends a sync by %s with what came until then in the store',
+    async (signal) => {
+      const here = await temporaryFolder();
+      const slow = await startChartServer();
+      for (const version of ['1.0.0', '1.1.0']) await slow.publish('demo', version);
+      const file = join(here, 'config.yaml');
+      await writeFile(file, stringify({ upstreams: [{ name: 'slow', url: slow.url, concurrency: 1 }] }));
+      const [first, second] = [slow.asked('/demo-1.1.0.tgz.prov'), slow.asked('/demo-1.0.0.tgz')];
+      const child = spawn(process.execPath, [main, 'sync', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+      onTestFinished(() => end(child, 'SIGKILL'));
+      const [gone, output] = [once(child, 'close'), collect(child.stdout)];
+      const errors = collect(child.stderr);
+      await first;
+      slow.hold = new Promise(() => undefined);
+      await second;
+      child.kill(signal);
+
+      expect(await gone).toEqual([null, signal]);
+      expect(await output).toMatch(
+        /^slow: 1 chart, 2 versions, 2 added\.\nStopping; so far 1 archive fetched, \d+ queued, 0 failed\.\n$/,
+      );
+      expect(await errors).toBe('');
+      const store = filesystemStore({ path: join(here, 'data'), clock: systemClock });
+      const held = (await Array.fromAsync(store.list('holdings/'))).map(({ key }) => key);
+      expect(held).toEqual(['holdings/slow/demo/1.1.0/first.json']);
+      expect(await Array.fromAsync(store.list('snapshots/'))).not.toEqual([]);
+    },
+  );
+
+  test('shows progress to nobody when there is no terminal', async () => {
+    const { stdout, stderr } = await chartroom('sync', '--config', config);
+
+    expect(stdout + stderr).not.toContain('\u001b');
+    expect(stdout + stderr).not.toContain('queued');
+  });
+
+  test('reads a store through with fsck, and finds a good one good', async () => {
+    const good = join(folder, 'good.yaml');
+    const upstreams = [{ name: 'harbour', url: upstream.url }];
+    await writeFile(good, stringify({ store: { filesystem: { path: './good' } }, upstreams }));
+
+    const empty = await chartroom('fsck', '--config', good);
+    expect(empty).toMatchObject({ code: 1, stderr: '' });
+    expect(empty.stdout).toContain('There is nothing in this store');
+
+    await chartroom('sync', '--config', good);
+    expect(await chartroom('fsck', '--config', good)).toMatchObject({ code: 0, stderr: '' });
+    expect(await chartroom('fsck', '--repair', '--config', good)).toMatchObject({ code: 0, stderr: '' });
+    expect(await chartroom('fsck', '--mend', '--config', good)).toMatchObject({ code: 2 });
   });
 
   test('says every problem of a configuration at once, with where it is, and ends with status 2', async () => {

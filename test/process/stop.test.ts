@@ -37,7 +37,7 @@ async function waiting() {
 }
 
 describe('a server that is asked to end', () => {
-  test('lets a slow download finish, commits it, and ends with 0', async () => {
+  test('lets a slow download finish, commits it, and ends with 0 (FLT-80)', async () => {
     const { folder, archive, gate, server, answer } = await waiting();
 
     const stopped = server.stop();
@@ -51,7 +51,7 @@ describe('a server that is asked to end', () => {
     expect(await Array.fromAsync(store.list('snapshots/'))).toHaveLength(1);
   });
 
-  test('fetches nothing more ahead, and finishes what it is fetching', async () => {
+  test('fetches nothing more ahead, and finishes what it is fetching (FLT-80)', async () => {
     const folder = await temporaryFolder();
     const upstream = await startChartServer();
     const versions = Array.from({ length: 20 }, (_, at) => `1.0.${at}`);
@@ -107,7 +107,7 @@ describe('a server that is asked to end', () => {
     await expect(answer).rejects.toThrow();
   });
 
-  test('ends at once when it is asked a second time', async () => {
+  test('ends at once when it is asked a second time (FLT-81)', async () => {
     const { server, answer } = await waiting();
     const gone = once(server.process, 'exit');
     server.process.kill('SIGTERM');
