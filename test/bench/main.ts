@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 
 import { formatTable, isReached, tableRow, type Figure, type Scenario } from './figures.ts';
 import { archive } from './scenarios/archive.ts';
-import { big, changed } from './scenarios/changed.ts';
+import { big } from './scenarios/big.ts';
+import { changed } from './scenarios/changed.ts';
 import { cold } from './scenarios/cold.ts';
 import { index, notModified } from './scenarios/index-file.ts';
 import { startFromDisk, startFromS3 } from './scenarios/start.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { Catalog, emptyCatalog, type Validator } from '../../src/chart/catalog.ts';
+import { absencesUntilWithdrawn, Catalog, emptyCatalog, type Validator } from '../../src/chart/catalog.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { emptySnapshot, type KeptVersion } from '../../src/chart/holding.ts';
 import { readIndex } from '../../src/formats/index.ts';
@@ -34,8 +34,16 @@ export async function seedStore(options: SeedOptions): Promise<readonly KeptVers
   for (const { chart, version } of new Catalog(listing.claims).all()) {
     held.push(await hold(options, chart, version, heldAt));
   }
-  const before = { known: emptyCatalog.table, held: emptySnapshot.table, fresh: [] };
-  const catalog = mirrorJobs.reconcile({ ...before, listed: listing.claims, now: heldAt });
+  const before = {
+    known: emptyCatalog.table,
+    held: emptySnapshot.table,
+    fresh: [],
+    patience: absencesUntilWithdrawn,
+    maxLoss: 1,
+  };
+  const catalog = mirrorJobs.reconcile({ ...before, listed: listing.claims, now: heldAt, patience: 3, maxLoss: 1 });
+  if ('known' in catalog) throw new Error('a first listing lacks nothing');
+  if ('known' in catalog) throw new Error('a first listing cannot lack anything');
   const snapshot = mirrorJobs.hold({ snapshot: emptySnapshot.table, fresh: held });
   await store.write(catalogKey(catalog.digest), mirrorJobs.pack(catalog.table));
   await store.write(snapshotKey(snapshot.digest), mirrorJobs.pack(snapshot.table));

@@ -2,9 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { bundle } from '../../scripts/bundle.ts';
 import { end, freePort, untilReady } from '../support/process.ts';
 
 /** What the probe measures from now on; `stop` ends it and answers with the figures. */
@@ -24,8 +27,8 @@ export interface Served {
   /** When it was started, on the clock of `performance`. */
   readonly startedMs: number;
   ask(question: ProbeQuestion): Promise<ProbeAnswer>;
-  /** The most memory the whole process had at once, threads included, in MiB; NaN where the system does not say. */
-  peakMiB(): Promise<number>;
+  /** Memory of the whole process, threads included, in MiB: the most it had at once, and now. NaN where nobody says. */
+  memory(): Promise<{ readonly peakMiB: number; readonly residentMiB: number }>;
   /** Everything it logged so far. */
   log(): Promise<string>;
   stop(): Promise<void>;
@@ -38,12 +41,15 @@ export interface ServeOptions {
   readonly store?: Readonly<Record<string, unknown>>;
   /** `info` writes an access log, to a file; `warn` writes none. */
   readonly level?: 'info' | 'warn';
+  /** As the image has it: the bundle, in its environment. Otherwise the sources. */
+  readonly shipped?: boolean;
 }
 
 export const adminToken = 'bench';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
-const preload = import.meta.resolve('./preload.ts');
+/** Of the image. */
+const shippedEnvironment = { MALLOC_ARENA_MAX: '2' };
+const probe = fileURLToPath(import.meta.resolve('./preload.ts'));
 
 /** Writes the configuration file of a server and answers with its path. JSON is YAML. */
 async function writeConfig(options: ServeOptions, listen: string): Promise<string> {
@@ -54,15 +60,33 @@ async function writeConfig(options: ServeOptions, listen: string): Promise<strin
   return path;
 }
 
+interface Program {
+  readonly main: string;
+  readonly preload: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The bundle, and the probe as JavaScript: a process that reads TypeScript needs 50 MB for that. */
+async function shippedProgram(home: string): Promise<Program> {
+  const preload = join(home, 'preload.mjs');
+  await writeFile(preload, stripTypeScriptTypes(await readFile(probe, 'utf8')));
+  await bundle(join(home, 'dist'));
+  return { main: join(home, 'dist', 'main.js'), preload, environment: shippedEnvironment };
+}
+
+const fromSources: Program = { main: join(import.meta.dirname, '../../src/main.ts'), preload: probe, environment: {} };
+
 /** Starts a server. Resolves at once; `whenReady` says when it offers something. */
 export async function serve(options: ServeOptions): Promise<Served> {
   const port = await freePort();
   const config = await writeConfig(options, `127.0.0.1:${port}`);
   const logFile = join(options.home, `log-${port}.txt`);
   const log = openSync(logFile, 'w');
+  const { main, preload, environment } = options.shipped ? await shippedProgram(options.home) : fromSources;
   const startedMs = performance.now();
-  const child = spawn(process.execPath, ['--import', preload, main, 'serve', '--config', config], {
+  const child = spawn(process.execPath, ['--import', pathToFileURL(preload).href, main, 'serve', '--config', config], {
     stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, ...environment },
   });
   closeSync(log);
   const gone = new AbortController();
@@ -76,9 +100,10 @@ export async function serve(options: ServeOptions): Promise<Served> {
       child.send(question);
       return ((await answer) as [ProbeAnswer])[0];
     },
-    peakMiB: async () => {
+    memory: async () => {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+      const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+      return { peakMiB: read('VmHWM'), residentMiB: read('VmRSS') };
     },
     log: () => readFile(logFile, 'utf8'),
     stop: () => end(child),
