@@ -19,7 +19,7 @@ export async function bundle(outdir: string): Promise<Metafile> {
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node22.19',
+    target: 'node22.21',
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',
