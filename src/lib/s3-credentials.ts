@@ -1,7 +1,9 @@
+import type { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+
 import type { Clock } from './clock.ts';
+import { Renewing } from './renewing.ts';
 import { S3Failure } from './s3-failure.ts';
 import type { Secret } from './secret.ts';
-import { SingleFlight } from './single-flight.ts';
 
 /** What requests are signed with. */
 export interface S3Identity {
@@ -42,9 +44,6 @@ export function providerOf(identity: IdentitySource): unknown {
   return { getCredentials };
 }
 
-const renewEarlyMs = 5 * 60 * 1000;
-const retryRenewalMs = 30 * 1000;
-
 /** Keys from the configuration, the secret one read anew each time. */
 export function staticIdentity(accessKeyId: string, secretAccessKey: Secret): IdentitySource {
   return async () => {
@@ -55,51 +54,40 @@ export function staticIdentity(accessKeyId: string, secretAccessKey: Secret): Id
   };
 }
 
-/**
- * The identity of the machine or pod: environment, profile, IRSA, Pod Identity, ECS or instance role, as the AWS SDK
- * finds it. The SDK is loaded only then.
- */
+/** The identity of the machine or pod, renewed before it ends. The SDK that finds it is loaded only then. */
 export function environmentIdentity(region: string, clock: Clock): IdentitySource {
-  let load: IdentitySource | undefined;
-  return renewing(async () => {
-    load ??= await loadChain(region);
-    return load();
-  }, clock);
+  return renewing(() => environmentKeys({ region }), clock);
 }
 
-async function loadChain(region: string): Promise<IdentitySource> {
-  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
-  const chain = fromNodeProviderChain({ clientConfig: { region } });
-  return async () => {
-    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await chain();
-    return { accessKeyId, secretAccessKey, sessionToken, expiresMs: expiration?.getTime() };
-  };
+/** The same identity until it must be renewed, as `Renewing` promises. */
+export function renewing(load: IdentitySource, clock: Clock): IdentitySource {
+  const identity = new Renewing(async () => {
+    const value = await load();
+    return { value, expiresMs: value.expiresMs };
+  }, clock);
+  return () =>
+    identity.get().catch((error: unknown) => {
+      throw new S3Failure('Credentials', 'the environment has no usable AWS identity', { cause: error });
+    });
 }
 
 /**
- * Remembers an identity and renews it five minutes before it ends, once for all who ask meanwhile. While a renewal
- * fails, the old one goes on being used as long as it is good, and the next attempt waits 30 s.
+ * What the AWS SDK finds in the environment, looked for anew: variables, profile, single sign-on, IRSA, Pod Identity,
+ * ECS or instance role. `clientConfig` is of the calls that this takes; the metadata services are always called directly.
  */
-export function renewing(load: IdentitySource, clock: Clock): IdentitySource {
-  const flight = new SingleFlight<S3Identity>();
-  let present: S3Identity | undefined;
-  let renewAtMs = 0;
-  const renew = async (): Promise<S3Identity> => {
-    try {
-      present = await load();
-      const lateMs = (present.expiresMs ?? Number.POSITIVE_INFINITY) - renewEarlyMs;
-      renewAtMs = Math.max(lateMs, clock.now() + retryRenewalMs);
-      return present;
-    } catch (error) {
-      const now = clock.now();
-      if (!present || (present.expiresMs ?? now) <= now) throw unavailable(error);
-      renewAtMs = now + retryRenewalMs;
-      return present;
-    }
-  };
-  return async () => (present && clock.now() < renewAtMs ? present : flight.run('identity', renew));
+export async function environmentKeys(clientConfig: EnvironmentCalls): Promise<S3Identity> {
+  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = await fromNodeProviderChain({
+    clientConfig,
+    // profiles are files that change
+    ignoreCache: true,
+    logger: silent,
+  })();
+  return { accessKeyId, secretAccessKey, sessionToken, expiresMs: expiration?.getTime() };
 }
 
-function unavailable(error: unknown): S3Failure {
-  return new S3Failure('Credentials', 'the environment has no usable AWS identity', { cause: error });
-}
+type EnvironmentCalls = NonNullable<NonNullable<Parameters<typeof fromNodeProviderChain>[0]>['clientConfig']>;
+
+const ignore = (): void => undefined;
+/** The SDK writes to the console otherwise. */
+const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };

@@ -74,6 +74,20 @@ export function readUploadsPage(xml: string): S3UploadsPage {
   };
 }
 
+/** What an error of S3 says. */
+export interface S3Error {
+  /** `NoSuchKey`, `AccessDenied` and the like. */
+  readonly code: string | undefined;
+  /** Where the bucket is, when the error is that it is not here. */
+  readonly region: string | undefined;
+}
+
+/** Reads the body of an error (Amazon S3 API reference, error responses); of anything else it reads nothing. */
+export function readS3Error(xml: string): S3Error {
+  const [, error = ''] = /<Error>(.*)<\/Error>/s.exec(xml) ?? [];
+  return { code: elementOf(error, 'Code'), region: elementOf(error, 'Region') };
+}
+
 /** An etag as servers write it, without quotation marks. */
 export function unquoted(etag: string): string {
   return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');

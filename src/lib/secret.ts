@@ -4,7 +4,9 @@ import { inspect } from 'node:util';
 export class Secret {
   readonly #read: () => Promise<string>;
 
-  /** `read` answers with the present value each time; it rejects when the secret cannot be read. */
+  /**
+   * `read` answers with the present value each time; it rejects when the secret cannot be read, with
+   * an error whose message says why and never what. */
   constructor(read: () => Promise<string>) {
     this.#read = read;
   }
