@@ -29,6 +29,11 @@ export interface Claim {
   readonly metadata?: string | undefined;
   /** The fields that Helm does not know, as a JSON object. Kept, never rendered. */
   readonly extra?: string | undefined;
+  /**
+   * It can be offered as it is, but what it is made of is described only once it is fetched. `outdated`: its metadata is
+   * of what its tag was before, so it is described at once. Only what is remembered is ever that.
+   */
+  readonly brief?: true | 'outdated' | undefined;
 }
 
 /** A claim as a catalog remembers it. */
@@ -52,6 +57,16 @@ export interface ChartVersion {
   readonly chart: string;
   readonly version: string;
   readonly claims: readonly KnownClaim[];
+}
+
+/** A claim as a listing has it, without what a catalog remembers of it. */
+export function bareClaim({ chart, version, source, digest, created, metadata, extra, brief }: Claim): Claim {
+  return { chart, version, source, digest, created, metadata, extra, brief };
+}
+
+/** Whether upstream has nothing more to say of it: a registry's claim is described, any other is from the start. */
+export function isDescribed({ metadata, brief }: Claim): boolean {
+  return metadata !== undefined && !brief;
 }
 
 /** After this many good listings without it a version counts as withdrawn. */
@@ -139,9 +154,9 @@ type Memory = Partial<Omit<KnownClaim, keyof Claim>>;
  * remember of it. A line of a listing has no memory; it is the beginning of the line that a catalog makes of it.
  */
 export function encodeClaim(claim: Claim & Partial<KnownClaim>): string {
-  const { chart, version, digest, created, source, metadata = '', extra = '' } = claim;
+  const { chart, version, digest, created, source, brief, metadata = '', extra = '' } = claim;
   // JSON leaves out what is undefined, and the fixed order keeps equal claims equal to the byte
-  const head = JSON.stringify({ digest, created, source });
+  const head = JSON.stringify({ digest, created, source, brief });
   const memory = encodeMemory(claim);
   return `${chart}\t${version}\t${head}\t${metadata}\t${extra}${memory && `\t${memory}`}\n`;
 }
@@ -158,7 +173,7 @@ export function decodeClaim(line: Buffer): KnownClaim {
   return {
     chart,
     version,
-    ...(JSON.parse(head) as Pick<Claim, 'digest' | 'created' | 'source'>),
+    ...(JSON.parse(head) as Pick<Claim, 'digest' | 'created' | 'source' | 'brief'>),
     since: '',
     ...(JSON.parse(memory) as Memory),
     ...(metadata && { metadata }),

@@ -34,6 +34,8 @@ interface FaultDetails {
   readonly timedOut?: boolean;
   /** How long to leave the other side alone, when it said so. */
   readonly retryAfterMs?: number;
+  /** Another attempt at once would end the same way. */
+  readonly lasting?: boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ export class Fault extends Error {
   readonly advice: string;
   readonly timedOut: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly lasting: boolean;
 
   constructor(code: FaultCode, message: string, advice: string, details: FaultDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -53,6 +56,7 @@ export class Fault extends Error {
     this.advice = advice;
     this.timedOut = details.timedOut ?? false;
     this.retryAfterMs = details.retryAfterMs;
+    this.lasting = details.lasting ?? false;
   }
 }
 

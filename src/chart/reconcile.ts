@@ -4,6 +4,7 @@ import {
   absencesUntilWithdrawn,
   decodeClaim,
   encodeClaim,
+  isDescribed,
   isRewritten,
   isWithdrawn,
   repeats,
@@ -13,6 +14,7 @@ import {
 } from './catalog.ts';
 import type { Digest } from './digest.ts';
 import { Snapshot } from './holding.ts';
+import { nameFilter } from './names.ts';
 import { compareText, newestFirst, sortable } from './version.ts';
 
 /** What is known, what was listed, and what is held of one upstream. */
@@ -26,6 +28,8 @@ export interface Reconciliation {
   readonly patience: number;
   /** The share of its versions, 0 to 1, that a listing may lack. */
   readonly maxLoss: number;
+  /** Names and globs of the charts that matter, as `nameFilter` reads them: of others nothing is missed. */
+  readonly charts?: readonly string[];
 }
 
 /** What a listing changed, in chart versions. */
@@ -56,13 +60,15 @@ type MutableChanges = { -readonly [K in keyof Changes]: Changes[K] };
 
 /**
  * The catalog after a listing (design decisions 2 and 3): nothing is forgotten. What is new is dated `now`; what is
- * missing stays and its absences are counted; a claim whose bytes are held stays beside one that rewrites it, and a
- * claim nobody fetched follows the upstream. What a listing cannot say (a registry's metadata) is kept from before.
+ * missing stays and, where it matters, its absences are counted; a claim whose bytes are held stays beside one that
+ * rewrites it, and a claim nobody fetched follows the upstream. What a listing cannot say (a registry's metadata) is
+ * kept from before.
  */
 export function reconcile(input: Reconciliation): Reconciled | Shrunken {
   const before = new TableReader(input.known);
   const after = new TableReader(input.listed);
-  const shrunken = input.maxLoss < 1 ? lossOf(before, after, input.maxLoss) : undefined;
+  const matters = nameFilter(input.charts ?? []);
+  const shrunken = lossOf(before, after, input.maxLoss, matters);
   if (shrunken) return shrunken;
   const snapshot = new Snapshot(input.held);
   const changes: MutableChanges = { added: 0, withdrawn: 0, rewritten: 0, changed: 0 };
@@ -78,7 +84,7 @@ export function reconcile(input: Reconciliation): Reconciled | Shrunken {
     for (const version of newestFirstOf(new Set([...old.keys(), ...fresh.keys()]))) {
       const holding = () => snapshot.find(chart, version)?.archive.digest;
       const notHeld = () => void replaced.push([chart, version]);
-      const known = { old: old.get(version) ?? [], held: holding, notHeld };
+      const known = { old: old.get(version) ?? [], held: holding, notHeld, matters: matters(chart) };
       const claims = reconcileVersion(known, fresh.get(version) ?? [], input, changes);
       const like = before.find(chart, version) ?? [0, 0];
       for (const claim of claims) catalog.addLike(encodeClaim(claim), before, like);
@@ -87,10 +93,16 @@ export function reconcile(input: Reconciliation): Reconciled | Shrunken {
   return { catalog: catalog.finish(), replaced, ...changes };
 }
 
-function lossOf(before: TableReader, after: TableReader, maxLoss: number): Shrunken | undefined {
+function lossOf(
+  before: TableReader,
+  after: TableReader,
+  maxLoss: number,
+  matters: (chart: string) => boolean,
+): Shrunken | undefined {
+  if (maxLoss >= 1) return undefined;
   let known = 0;
   let lost = 0;
-  for (const chart of before.groups()) {
+  for (const chart of [...before.groups()].filter(matters)) {
     const listed = claimsByVersion(after, chart);
     for (const [version, claims] of claimsByVersion(before, chart)) {
       if (isWithdrawn({ chart, version, claims }) || claims.every((claim) => claim.named)) continue;
@@ -135,16 +147,18 @@ interface KnownVersion {
   readonly held: () => Digest | undefined;
   /** Called when a claim is replaced because nothing is held. */
   readonly notHeld: () => void;
+  /** Whether it is missed where it is not listed. */
+  readonly matters: boolean;
 }
 
 function reconcileVersion(
-  { old, held, notHeld }: KnownVersion,
+  { old, held, notHeld, matters }: KnownVersion,
   fresh: readonly Claim[],
   { now, patience }: Reconciliation,
   changes: MutableChanges,
 ): readonly KnownClaim[] {
   const oneMoreAbsence = (claim: KnownClaim) => absentOnceMore(claim, patience);
-  if (fresh.length === 0) return countAbsence(old, oneMoreAbsence, changes);
+  if (fresh.length === 0) return matters ? countAbsence(old, oneMoreAbsence, changes) : old;
   if (old.length === 0) changes.added += 1;
   const since = firstSight(old) ?? now;
   const present = fresh.map((claim) => remember(claim, old, since));
@@ -177,11 +191,19 @@ function claimsOfHeld(
 
 /** A claim as listed, with what an earlier description of the same claim said. */
 function remember(claim: Claim, old: readonly KnownClaim[], since: string): KnownClaim {
-  if (claim.metadata !== undefined) return { ...claim, since };
+  if (isDescribed(claim)) return { ...claim, since };
   const earlier = old.filter((other) => other.tag === claim.source || other.source === claim.source);
   // a tag that was moved leaves the description of what it was behind, as missing
   const described = earlier.find((other) => !other.missing) ?? earlier[0];
-  return described ? { ...described, missing: undefined, named: undefined } : { ...claim, since };
+  if (!described) return { ...shownUntilDescribed(old), ...claim, since };
+  const known = described.tag === undefined ? { ...described, ...claim, since: described.since } : described;
+  return { ...known, missing: undefined, named: undefined };
+}
+
+/** A tag that moved goes on being offered as it was described before, until it is described again. */
+function shownUntilDescribed(old: readonly KnownClaim[]): Partial<KnownClaim> {
+  const before = old.find(({ metadata, refused }) => metadata !== undefined && refused === undefined);
+  return before ? { brief: 'outdated', metadata: before.metadata, extra: before.extra } : {};
 }
 
 function countAbsence(

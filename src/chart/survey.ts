@@ -1,4 +1,11 @@
-import { absencesUntilWithdrawn, isRewritten, isWithdrawn, type ChartVersion, type KnownClaim } from './catalog.ts';
+import {
+  absencesUntilWithdrawn,
+  isDescribed,
+  isRewritten,
+  isWithdrawn,
+  type ChartVersion,
+  type KnownClaim,
+} from './catalog.ts';
 import type { KeptVersion } from './holding.ts';
 import type { Offering } from './offering.ts';
 import { compareText } from './version.ts';
@@ -35,21 +42,23 @@ export function speakingClaim(version: ChartVersion, held: KeptVersion | undefin
 /** Looks over everything known of one upstream. One pass; belongs on a worker thread for large catalogs. */
 export function survey(offering: Offering, policy: MirrorPolicy): Survey {
   const { catalog, snapshot } = offering;
-  const counts = { charts: catalog.chartCount, versions: 0, held: 0, withdrawn: 0, rewritten: 0, bytes: 0 };
+  const counts = { charts: 0, versions: 0, held: 0, withdrawn: 0, rewritten: 0, bytes: 0 };
   const wanted = new Queue();
   const undescribed = new Queue();
   const rewrites: string[] = [];
   for (const chart of catalog.charts()) {
     let rank = 0;
+    const before = counts.versions;
     for (const version of catalog.versions(chart)) {
       if (version.claims.every((claim) => claim.refused !== undefined)) continue;
       const held = snapshot.find(chart, version.version);
       if (countVersion(counts, version, held)) rewrites.push(lineOf(version));
       if (!offering.mayName(chart) || !offering.offers(version)) continue;
-      if (needsDescription(version)) undescribed.add(version, rank);
+      if (needsDescription(version, held)) undescribed.add(version, rank);
       if (isWanted(held, rank, policy)) wanted.add(version, rank);
       rank += 1;
     }
+    if (counts.versions > before) counts.charts += 1;
   }
   return { ...counts, wanted: wanted.share(), undescribed: undescribed.share(), rewrites: shareText(rewrites) };
 }
@@ -92,10 +101,17 @@ function lineOf({ chart, version }: ChartVersion): string {
   return `${chart}\t${version}\n`;
 }
 
-function needsDescription(version: ChartVersion): boolean {
-  return version.claims.some(
+/**
+ * A brief claim beside another, or of what is held, may be a tag that moved: only its description tells whether the
+ * bytes are others.
+ */
+function needsDescription({ claims }: ChartVersion, held: KeptVersion | undefined): boolean {
+  const mayWait = held === undefined && claims.length === 1;
+  return claims.some(
     (claim) =>
-      claim.metadata === undefined && claim.refused === undefined && (claim.missing ?? 0) < absencesUntilWithdrawn,
+      !(isDescribed(claim) || (mayWait && claim.brief === true)) &&
+      claim.refused === undefined &&
+      (claim.missing ?? 0) < absencesUntilWithdrawn,
   );
 }
 

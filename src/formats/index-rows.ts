@@ -19,7 +19,8 @@ const maxUrlChars = 2048;
 const hexGrammar = /^(?:sha256:)?([0-9a-fA-F]{64})$/;
 const rfc3339 = /^(\d{4}-\d{2}-(\d{2}))T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 const taggedOci = /^oci:\/\/[^/]+\/.*[:@][^/]+$/i;
-const plainKinds = new Set(['relative', 'http', 'https']);
+/** Those of buckets are for whoever knows the bucket to open. */
+const plainKinds = new Set(['relative', 'http', 'https', 's3', 'gs']);
 const controlCharacters = /[\u0000-\u001f\u007f]/;
 const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/;
 

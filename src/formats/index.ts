@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { sortClaims, type Claim, type Validator } from '../chart/catalog.ts';
 import { digestOf, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
+import { isChartName } from '../chart/names.ts';
 import { compareText } from '../chart/version.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
 import { IndexClaims, type ChartLines } from './index-claims.ts';
@@ -237,15 +238,20 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 function readChart(chart: string, rows: unknown, claims: IndexClaims): ChartRows {
   const none = { chart, lines: '', bytes: 0, rejects: [] };
   if (rows === null || rows === undefined) return none;
-  if (!Array.isArray(rows)) return { ...none, rejects: [{ problem: 'not-a-list', where: chart }] };
+  if (!Array.isArray(rows)) return { ...none, rejects: [{ problem: 'not-a-list', where: shownName(chart) }] };
   const read: Claim[] = [];
   const rejects: Reject[] = [];
   rows.forEach((row, at) => {
     const claim = readRow(chart, row);
-    if (typeof claim === 'string') rejects.push({ problem: claim, where: `${chart}[${at}]` });
+    if (typeof claim === 'string') rejects.push({ problem: claim, where: `${shownName(chart)}[${at}]` });
     else read.push(claim);
   });
   return { ...claims.add(chart, sortClaims(mergeRows(read))), rejects };
+}
+
+/** What no chart can be called may be anything: a server that repeats what it was told puts our credentials there. */
+function shownName(chart: string): string {
+  return isChartName(chart) ? chart : '(no chart name)';
 }
 
 /** Rows that promise the same bytes become one, with the urls of all; the first speaks. */
@@ -265,7 +271,7 @@ const maxSources = 8;
 function contentsOf({ charts, claims }: IndexRows, content: Digest, index: IndexBody): IndexContents {
   const { upstream, maxBytes } = index;
   const twice = [...Map.groupBy(charts, (one) => one.chart)].find(([, same]) => same.length > 1);
-  if (twice) throw invalid(upstream, `lists the chart ${JSON.stringify(twice[0].slice(0, 200))} twice`);
+  if (twice) throw invalid(upstream, `lists the chart ${shownName(twice[0])} twice`);
   // aliases can make a small document say very much
   if (charts.reduce((sum, { bytes }) => sum + bytes, 0) > 4 * maxBytes) throw indexTooLarge(upstream, maxBytes);
   const sorted = charts.filter((rows) => isWanted(index, rows)).sort((a, b) => compareText(a.chart, b.chart));

@@ -51,7 +51,7 @@ describe('the counts of an upstream', () => {
   it('leave out versions that turned out to be no charts', () => {
     const image = claim('nginx', '1.0.0', { metadata: undefined, refused: 'not-a-chart' });
     const { counts, wanted, undescribed } = look([image]);
-    expect(counts.versions).toBe(0);
+    expect([counts.charts, counts.versions]).toEqual([0, 0]);
     expect([wanted, undescribed]).toEqual([[], []]);
   });
 });
@@ -161,6 +161,22 @@ describe('what is described', () => {
       claim('nginx', '6.0.0', { ...bare, refused: 'not-a-chart' }),
     ]);
     expect(undescribed).toEqual(['nginx 5.0.0', 'nginx 2.0.0', 'nginx 1.0.0']);
+  });
+
+  it('is what is brief only where bytes are held, another claim stands beside it, or it is outdated', () => {
+    const brief = { brief: true } as const;
+    const { undescribed } = look(
+      [
+        claim('nginx', '1.0.0', brief),
+        claim('nginx', '2.0.0', brief),
+        claim('nginx', '3.0.0', { digest: digestA, missing: 1 }),
+        claim('nginx', '3.0.0', brief),
+        claim('nginx', '4.0.0', { brief: 'outdated' }),
+        claim('nginx', '5.0.0', { ...brief, refused: 'archive-invalid' }),
+      ],
+      [kept('nginx', '2.0.0'), kept('nginx', '5.0.0')],
+    );
+    expect(undescribed).toEqual(['nginx 4.0.0', 'nginx 3.0.0', 'nginx 2.0.0']);
   });
 });
 
