@@ -2,7 +2,7 @@ import { type OptionSchema, listForm, mappingForm } from '../src/config/options.
 
 /** The reference page of the configuration: one table for each mapping, in the order of the schema. */
 export function renderReference(options: OptionSchema): string {
-  return `${[introduction, smallest, ...sections('', options), secrets, units, types, mistakes].join('\n\n')}\n`;
+  return `${[introduction, smallest, ...sections('', options), credentials, secrets, units, types, mistakes].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration
@@ -42,7 +42,7 @@ function inner(path: string, option: OptionSchema): readonly string[] {
   if (path === 'defaults') return [`## \`defaults\`\n\n${option.description} They are those of \`upstreams[]\` below.`];
   const items = listForm(option)?.items;
   if (mappingForm(items)) return sections(`${path}[]`, items ?? {});
-  return mappingForm(option) ? sections(path, option) : [];
+  return mappingForm(option)?.properties ? sections(path, option) : [];
 }
 
 function table(rows: readonly string[]): string {
@@ -81,6 +81,25 @@ function inYaml(value: unknown): string {
   return `{ ${pairs.join(', ')} }`;
 }
 
+const credentials = `## Credentials
+
+\`auth\` of an upstream has one of these forms; two of them together are an error.
+
+| form | for |
+|---|---|
+| none | whatever needs no credentials. A registry's anonymous tokens are fetched by themselves |
+| \`username\`, \`password\` | chart repositories (Basic) and registries (Basic, or exchanged for a token, as the registry asks). Also \`_json_key\` with a key's JSON, \`_json_key_base64\` with its base64, \`oauth2accesstoken\` with a token, \`AWS\` with a login password |
+| \`token\` | chart repositories, registries and \`gs://\` buckets: \`Authorization: Bearer\` as it is |
+| \`headers\` | chart repositories and registries: whatever else a server wants |
+| \`dockerConfig\`, \`allowHelpers\` | registries. A file without an entry for the registry means anonymous, as with Docker |
+| \`provider: aws\`, \`region\`, \`roleArn\`, \`accessKeyId\`, \`secretAccessKey\` | Amazon ECR, ECR public and \`s3://\` buckets. Without keys the identity of the environment: variables, files, web identity, container, instance |
+| \`provider: gcp\`, \`keyFile\` | Artifact Registry, gcr.io and \`gs://\` buckets. Without a file the identity of the environment |
+| \`provider: azure\`, \`tenantId\`, \`clientId\`, \`clientSecret\` | Azure Container Registry. Without a secret the identity of the environment, of which \`clientId\` chooses one |
+
+A cloud's identity is for that cloud's own hosts: written for another host it is an error, and one that \`defaults\` says is left out there, as are all credentials of \`defaults\` that an upstream has no use for.
+
+Credentials, own headers and client certificates go to the origin of the url (scheme, host and port), to the origins in \`passCredentials\`, and to where a registry is known to issue its tokens. They follow no redirect to anywhere else.`;
+
 const secrets = `## Secrets and placeholders
 
 In any value that is not a key:
@@ -94,7 +113,7 @@ In any value that is not a key:
 
 They are replaced after the file was parsed, so what they stand for cannot change the document. Inside \`{ }\` and \`[ ]\` such a value needs quotes, as YAML says. A number or a truth value may come from a placeholder, too.
 
-Options of the type *secret* never appear in logs, messages or addresses of the API. A file that such an option names is read anew each time the secret is needed, so a rotated secret needs no restart. A credential that is configured but cannot be read is an error, never an anonymous attempt. Credentials for a host other than this machine that would travel without TLS are allowed, with a warning.`;
+Options of the type *secret* never appear in logs, messages or addresses of the API. A file that such an option names is read anew each time the secret is needed, so a rotated secret needs no restart; the files that \`tls\`, \`dockerConfig\` and \`keyFile\` name must be readable when the configuration is read, and are read again later as well. A credential that is configured but cannot be read is an error, never an anonymous attempt. Credentials for a host other than this machine that would travel without TLS are allowed, with a warning.`;
 
 const units = `## Durations and sizes
 
@@ -105,13 +124,14 @@ const types = `## What a url tells
 | url | type |
 |---|---|
 | \`https://…\`, \`http://…\` | \`chart-repository\` |
-| the same, for a host that is only a registry: \`*.dkr.ecr.*.amazonaws.com\`, \`public.ecr.aws\`, \`*.azurecr.io\`, \`ghcr.io\`, \`*-docker.pkg.dev\`, \`[*.]gcr.io\`, \`[*.]docker.io\` | \`registry\` |
+| the same, for a host that is only a registry: \`<account>.dkr.ecr.<region>.amazonaws.com\` and its other forms, \`public.ecr.aws\`, \`*.azurecr.{io,cn,us}\`, \`ghcr.io\`, \`*-docker.pkg.dev\`, \`[*.]gcr.io\`, \`[*.]docker.io\` | \`registry\` |
 | \`oci://host/path\`, \`host/path\` | \`registry\` |
+| \`s3://bucket/prefix\`, \`gs://bucket/prefix\` | \`bucket\` |
 | \`./path\`, \`../path\`, \`/path\`, \`file:///path\` | \`folder\` |
 
-A url holds no user name and no password: they belong in \`auth\`. The query of a chart repository's url is kept. A registry without TLS is written \`oci://host/path\` with \`plainHTTP: true\`.
+A url holds no user name and no password: they belong in \`auth\`. The query of a chart repository's url is kept. A registry without TLS is written \`oci://host/path\` with \`plainHTTP: true\`. A bucket on another server than those of Amazon and Google is written \`s3://bucket/prefix\` with that server in \`endpoint\`.
 
-\`charts\` may name charts, or match them: \`*\` any characters, \`?\` one, \`[a-c]\` one of several, \`{a,b}\` either. A chart is taken when a name or glob without \`!\` matches, or there is none such, and none with \`!\` matches. A registry takes plain names only.`;
+\`charts\` may name charts, or match them: \`*\` any characters, \`?\` one, \`[a-c]\` one of several, \`{a,b}\` either. A chart is taken when a name or glob without \`!\` matches, or there is none such, and none with \`!\` matches. A registry takes plain names, perhaps with a path before them (\`team/nginx\`), and only with \`discover: true\` globs.`;
 
 const mistakes = `## What a bad configuration gets
 

@@ -28,14 +28,16 @@ function renderSchema(options: OptionSchema): object {
 }
 
 function publish(schema: OptionSchema): object {
-  const { allowed: _allowed, absent, properties, items, anyOf, default: fallback, description, ...rest } = schema;
+  const { allowed: _allowed, readable: _readable, absent, properties, items, anyOf, ...others } = schema;
+  const { default: fallback, description, additionalProperties: free, ...rest } = others;
   const words = {
     ...(description && { description: absent ? `${description} When absent: ${absent}.` : description }),
     ...(fallback !== undefined && { default: fallback }),
   };
+  if (typeof free === 'object') return { ...words, ...rest, additionalProperties: publish(free) };
   if (properties) {
     const options = Object.entries(properties).map(([key, option]) => [key, publish(option)]);
-    return { ...words, ...rest, properties: Object.fromEntries(options) };
+    return { ...words, ...rest, additionalProperties: free, properties: Object.fromEntries(options) };
   }
   if (items) return { ...words, ...rest, items: publish(items) };
   if (anyOf) return { ...words, ...rest, anyOf: anyOf.map(publish) };

@@ -60,7 +60,7 @@ export interface S3Keys {
 /** Which archives are fetched ahead; with `newest` so many versions of each chart. */
 export type MirrorPolicy = 'all' | 'requested' | { readonly newest: number };
 
-export type UpstreamConfig = ChartRepositoryConfig | RegistryConfig | FolderConfig;
+export type UpstreamConfig = ChartRepositoryConfig | RegistryConfig | BucketConfig | FolderConfig;
 
 interface CommonUpstreamConfig {
   readonly name: string;
@@ -81,19 +81,94 @@ interface CommonUpstreamConfig {
   readonly maxArchiveBytes: number;
 }
 
-interface RemoteUpstreamConfig extends CommonUpstreamConfig {
+/** What all upstreams have that are reached over a network. */
+export interface RemoteUpstreamConfig extends CommonUpstreamConfig {
   readonly auth: UpstreamAuth | undefined;
+  readonly tls: UpstreamTls;
   /** Registries are spoken to without TLS: this one, or those that an index names with `oci://`. */
   readonly plainHTTP: boolean;
+  /** `host` or `host:port`, lower case: where an index or a redirect may lead although the address is private. */
+  readonly archiveHosts: readonly string[];
+  /** Origins (`https://host[:port]`) besides the upstream's own that receive the credentials. */
+  readonly passCredentials: readonly string[];
+  readonly allowPrivateNetwork: boolean;
+  readonly proxy: ProxyConfig;
   readonly timeoutMs: number;
   /** How many may begin in a second. */
   readonly requestsPerSecond: number;
 }
 
-export interface UpstreamAuth {
+/** How an upstream is authenticated to. Files behind secrets are read anew at each reveal. */
+export type UpstreamAuth = PasswordAuth | TokenAuth | HeadersAuth | DockerConfigAuth | AwsAuth | GcpAuth | AzureAuth;
+
+export interface PasswordAuth {
+  readonly kind: 'password';
   /** Never holds a `:`. */
-  readonly username: string;
+  readonly username: Secret;
   readonly password: Secret;
+}
+
+export interface TokenAuth {
+  readonly kind: 'token';
+  readonly token: Secret;
+}
+
+export interface HeadersAuth {
+  readonly kind: 'headers';
+  /** At least one; names as written, valid field names, none that HTTP itself needs. */
+  readonly headers: Readonly<Record<string, Secret>>;
+}
+
+export interface DockerConfigAuth {
+  readonly kind: 'docker-config';
+  /** Absolute. */
+  readonly file: string;
+  /** Whether programs that the file names may be run for a credential. */
+  readonly allowHelpers: boolean;
+}
+
+export interface AwsAuth {
+  readonly kind: 'aws';
+  /** Absent: the registry's own, else that of the environment. */
+  readonly region: string | undefined;
+  /** A role to assume with what is found. */
+  readonly roleArn: string | undefined;
+  /** Absent: what the environment has. */
+  readonly keys: { readonly accessKeyId: Secret; readonly secretAccessKey: Secret } | undefined;
+}
+
+export interface GcpAuth {
+  readonly kind: 'gcp';
+  /** Absolute; absent for the ambient identity. */
+  readonly keyFile: string | undefined;
+}
+
+export interface AzureAuth {
+  readonly kind: 'azure';
+  readonly tenantId: string | undefined;
+  readonly clientId: string | undefined;
+  /** Present only with both others; absent for the ambient identity, of which `clientId` chooses one. */
+  readonly clientSecret: Secret | undefined;
+}
+
+/** Certificates in PEM files, absolute paths. They are read again when they change. */
+export interface UpstreamTls {
+  /** Trusted besides the authorities of the system. */
+  readonly caFile: string | undefined;
+  /** Our own certificate and its key: both or neither. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly insecureSkipTLSVerify: boolean;
+}
+
+/** The way out. A proxy's url may hold a user name and password. */
+export interface ProxyConfig {
+  /** For targets without TLS. */
+  readonly http: Secret | undefined;
+  /** For targets with TLS. */
+  readonly https: Secret | undefined;
+  /** Hosts that are reached without either, as `NO_PROXY` lists them; empty for none. */
+  readonly noProxy: string;
 }
 
 export interface ChartRepositoryConfig extends RemoteUpstreamConfig {
@@ -109,7 +184,23 @@ export interface RegistryConfig extends RemoteUpstreamConfig {
   readonly type: 'registry';
   /** `oci://host[:port][/path]`, without tag, query and slash at its end. */
   readonly url: string;
-  /** Plain names; empty when none were given: then the url may be one chart itself. */
+  /** The registry's own listing is asked for its charts. */
+  readonly discover: boolean;
+  /**
+   * Without `discover` plain names, maybe with a path; empty when none were given: then the url may be one chart itself.
+   * With it names and globs as of a chart repository, `['*']` for everything.
+   */
+  readonly charts: readonly string[];
+}
+
+export interface BucketConfig extends RemoteUpstreamConfig {
+  readonly type: 'bucket';
+  readonly maxIndexBytes: number;
+  /** `s3://bucket[/prefix]` or `gs://bucket[/prefix]`, without slash at its end. */
+  readonly url: string;
+  /** `http(s)://host[:port]` of a server other than Amazon's or Google's own. */
+  readonly endpoint: string | undefined;
+  /** Names and globs; those behind `!` exclude. `['*']` for everything. */
   readonly charts: readonly string[];
 }
 

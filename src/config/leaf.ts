@@ -48,12 +48,10 @@ export function text(notes: LeafNotes, grammar?: RegExp) {
 }
 
 /** One of a few words. */
-export function choice<const T extends string>(words: readonly T[], notes: LeafNotes, notYet: readonly string[] = []) {
+export function choice<const T extends string>(words: readonly T[], notes: LeafNotes) {
   const advise = (written: unknown): string | undefined => {
-    if (typeof written !== 'string') return undefined;
-    if (notYet.includes(written)) return 'it is not supported yet; ';
-    const near = closest(written, words);
-    return near && `did you mean "${near}"? `;
+    const near = typeof written === 'string' && closest(written, words);
+    return near ? `did you mean "${near}"? ` : undefined;
   };
   return leaf<T>(
     { read: (written) => words.find((word) => word === written), advise },
@@ -129,15 +127,60 @@ function within(value: number | undefined, fits: (value: number) => boolean): nu
   return value !== undefined && fits(value) ? value : undefined;
 }
 
-/** A secret: what reads the file has made a `Secret` of its text. */
-export function secret(notes: LeafNotes) {
+/** A file that must be readable when the configuration is read; its path as written. */
+export function file(notes: LeafNotes) {
+  return text({ allowed: 'a path', readable: true, ...notes });
+}
+
+/** A secret: what reads the file has made a `Secret` of its text, which matches the grammar where one is given. */
+export function secret(notes: LeafNotes, grammar?: RegExp) {
   return leaf<Secret>(
     {
       read: (written) => (written instanceof Secret ? written : undefined),
       advise: (written) => (typeof written === 'number' || typeof written === 'boolean' ? 'put it in quotes; ' : ''),
     },
-    { allowed: 'a text that is not empty', json: { type: 'string' }, secret: true, ...notes },
+    {
+      allowed: 'a text that is not empty',
+      json: { type: 'string', ...(grammar && { pattern: grammar.source }) },
+      secret: true,
+      ...notes,
+    },
   );
+}
+
+/** The origin of an HTTP server: `https://host[:port]`, the port left out where it is the scheme's own. */
+export function origin(notes: LeafNotes) {
+  return leaf<string>(
+    { read: readOrigin },
+    {
+      allowed: 'a url such as https://minio.corp:9000, without path or credentials',
+      json: { type: 'string' },
+      ...notes,
+    },
+  );
+}
+
+function readOrigin(written: unknown): string | undefined {
+  const url = typeof written === 'string' && !/[\s@*?#]/.test(written) ? URL.parse(written) : null;
+  return url && /^https?:$/.test(url.protocol) && url.pathname === '/' ? url.origin : undefined;
+}
+
+/** `host` or `host:port` in lower case, an IPv6 address in brackets. */
+export function hostAndPort(notes: LeafNotes) {
+  const advise = (written: unknown): string | undefined =>
+    /^[a-z]+:\/\//i.test(String(written)) ? 'write it without scheme and path; ' : undefined;
+  return leaf<string>(
+    { read: readHostAndPort, advise },
+    { allowed: 'host or host:port, such as objects.corp:9000', json: { type: 'string' }, ...notes },
+  );
+}
+
+function readHostAndPort(written: unknown): string | undefined {
+  const [, host = '', port] =
+    /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([1-9]\d{0,4}))?$/.exec(String(written)) ?? [];
+  const hostname = typeof written === 'string' ? URL.parse(`http://${host}/`)?.hostname : undefined;
+  if (!hostname || port === undefined) return hostname;
+  return Number(port) <= 65_535 ? `${hostname}:${port}` : undefined;
 }
 
 const addressAllowed = 'address:port, such as 127.0.0.1:8080 or [::1]:8080';

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { reportIssues } from './issues.ts';
 import { describeOptions } from './options.ts';
 import { inFileOrder, type Problem } from './problem.ts';
+import { environmentProxies } from './proxies.ts';
 import { resolveConfig } from './resolve.ts';
 import { reportRules } from './rules.ts';
 import { fileSchema } from './schema.ts';
@@ -39,7 +40,8 @@ export async function loadConfig(file: string | undefined, environment: Environm
   if (data && tree.at('store') === undefined) tree.supply('store', 'filesystem', { path: data }, '${CHARTROOM_DATA}');
   const parsed = fileSchema.safeParse(tree.at());
   reportIssues(parsed.error?.issues ?? [], tree, options);
-  reportRules(tree);
+  const { proxy, invalid } = environmentProxies(environment);
+  reportRules(tree, invalid);
   if (!parsed.success || tree.problems.length > 0) return { problems: tree.problems.toSorted(inFileOrder) };
-  return { config: resolveConfig(file, parsed.data, options), warnings: tree.warnings.toSorted(inFileOrder) };
+  return { config: resolveConfig(file, parsed.data, options, proxy), warnings: tree.warnings.toSorted(inFileOrder) };
 }

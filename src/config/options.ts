@@ -12,6 +12,8 @@ export interface OptionNotes {
   /** What happens when it is absent, where that is not a value. */
   readonly absent?: string;
   readonly secret?: boolean;
+  /** It names a file that must be there and be readable when the configuration is read. */
+  readonly readable?: boolean;
   /** JSON Schema of what may be written, for editors. */
   readonly json?: Readonly<Record<string, unknown>>;
 }
@@ -23,15 +25,19 @@ export const optionNotes = z.registry<OptionNotes>();
 export interface OptionSchema {
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, OptionSchema>>;
+  /** What stands behind names that are free. */
+  readonly additionalProperties?: boolean | OptionSchema;
   readonly required?: readonly string[];
   readonly items?: OptionSchema;
   readonly anyOf?: readonly OptionSchema[];
   readonly enum?: readonly string[];
   readonly pattern?: string;
+  readonly format?: string;
   readonly description?: string;
   readonly default?: string | number | boolean;
   readonly examples?: readonly unknown[];
   readonly writeOnly?: boolean;
+  readonly readable?: boolean;
   readonly allowed?: string;
   readonly absent?: string;
 }
@@ -60,7 +66,11 @@ function jsonNotes(notes: OptionNotes): Record<string, unknown> {
 
 /** The form of an option that is a mapping, where it has one. */
 export function mappingForm(schema: OptionSchema | undefined): OptionSchema | undefined {
-  return schema?.properties ? schema : schema?.anyOf?.find((form) => form.properties);
+  return schema && isMapping(schema) ? schema : schema?.anyOf?.find(isMapping);
+}
+
+function isMapping({ properties, additionalProperties }: OptionSchema): boolean {
+  return properties !== undefined || typeof additionalProperties === 'object';
 }
 
 /** The form of an option that is a list, where it has one. */
@@ -71,6 +81,7 @@ export function listForm(schema: OptionSchema | undefined): OptionSchema | undef
 /** The option one step further in; undefined where the tree ends. */
 export function stepInto(schema: OptionSchema | undefined, step: string | number): OptionSchema | undefined {
   if (typeof step === 'number') return listForm(schema)?.items;
-  const properties = mappingForm(schema)?.properties ?? {};
-  return Object.hasOwn(properties, step) ? properties[step] : undefined;
+  const { properties = {}, additionalProperties: free } = mappingForm(schema) ?? {};
+  if (Object.hasOwn(properties, step)) return properties[step];
+  return typeof free === 'object' ? free : undefined;
 }

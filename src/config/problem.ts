@@ -1,3 +1,5 @@
+import { publicPath } from '../lib/public-path.ts';
+
 /** A place in a text file, both counted from 1; columns in UTF-16 units, as editors do. */
 export interface Position {
   readonly line: number;
@@ -59,6 +61,15 @@ export function describeValue(value: unknown): string {
   return typeof value === 'number' || typeof value === 'boolean' ? `the ${typeof value} ${value}` : kindOf(value);
 }
 
-function withoutUrlSecrets(text: string): string {
-  return text.replace(/\/\/.*@/s, '//…@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?…');
+/** Text as it was found, without what is a secret, or may be, where it is a url: also one without scheme. */
+export function withoutUrlSecrets(text: string): string {
+  return text
+    .replace(/\/\/.*@/s, '//…@')
+    .replace(/^[^/:]*:[^/]*@/s, '…@')
+    .replace(/(:\/\/[^?]*)\?.*$/s, '$1?…')
+    .replace(
+      /^([a-z][a-z0-9+.-]*:\/\/)?(…@)?([^/:]*)(:\d*)?(\/.*)$/is,
+      (_, scheme = '', user = '', host: string, port = '', pathname: string) =>
+        `${scheme}${user}${host}${port}${publicPath({ hostname: host.toLowerCase(), pathname })}`,
+    );
 }

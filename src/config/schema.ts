@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { address, choice, duration, flag, leaf, sameOrAddress, secret, text } from './leaf.ts';
+import { address, choice, duration, flag, leaf, origin, sameOrAddress, secret, text } from './leaf.ts';
 import { optionNotes } from './options.ts';
 import { defaultsSchema, upstreamsSchema } from './upstream-schema.ts';
 
@@ -78,16 +78,11 @@ const filesystem = z
 
 const s3 = z
   .strictObject({
-    endpoint: leaf<string>(
-      { read: readEndpoint },
-      {
-        description: 'Address of the S3 server.',
-        allowed: 'a url such as https://minio.corp:9000, without path or credentials',
-        absent: 'AWS',
-        example: 'https://minio.corp:9000',
-        json: { type: 'string' },
-      },
-    ).optional(),
+    endpoint: origin({
+      description: 'Address of the S3 server.',
+      absent: 'AWS',
+      example: 'https://minio.corp:9000',
+    }).optional(),
     region: text(
       {
         description: 'Region of the bucket.',
@@ -141,12 +136,6 @@ const s3 = z
     description: 'Keep the charts in a bucket of an S3 server.',
     allowed: 'a mapping with at least bucket',
   });
-
-function readEndpoint(written: unknown): string | undefined {
-  const url = typeof written === 'string' && !/[\s@]/.test(written) ? URL.parse(written) : null;
-  if (!url || !/^https?:$/.test(url.protocol)) return undefined;
-  return url.pathname === '/' && url.search === '' && url.hash === '' ? url.origin : undefined;
-}
 
 function readPrefix(written: unknown): string | undefined {
   if (typeof written !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._/-]{0,255}$/.test(written)) return undefined;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
@@ -15,7 +16,7 @@ export class PlaceholderError extends Error {
   override readonly name = 'PlaceholderError';
 }
 
-const maxSecretFileBytes = 1024 ** 2;
+const maxFileBytes = 1024 ** 2;
 
 /** Whether a scalar holds a placeholder or an escaped dollar sign. */
 export function hasPlaceholder(written: string): boolean {
@@ -84,19 +85,20 @@ async function join(pieces: readonly Piece[]): Promise<string> {
 
 /** The text of a small regular file without one newline at its end. */
 async function readText(path: string): Promise<string> {
-  try {
-    const bytes = await readRegular(path);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
-  } catch (error) {
-    if (error instanceof PlaceholderError) throw error;
-    const why = error instanceof TypeError ? 'it is not UTF-8' : codeOf(error);
-    throw new PlaceholderError(`the file ${path} cannot be read (${why})`);
-  }
+  const bytes = await readBytes(path);
+  if (!isUtf8(bytes)) throw new PlaceholderError(`the file ${path} cannot be read (it is not UTF-8)`);
+  return new TextDecoder().decode(bytes).replace(/\r?\n$/, '');
 }
 
-async function readRegular(path: string): Promise<Buffer> {
-  const info = await stat(path);
-  if (!info.isFile()) throw new PlaceholderError(`the file ${path} cannot be read (it is not a regular file)`);
-  if (info.size > maxSecretFileBytes) throw new PlaceholderError(`the file ${path} is larger than 1 MiB`);
-  return readFile(path);
+/** A regular file of at most 1 MiB. Throws `PlaceholderError`, which says why, when it cannot be read. */
+export async function readBytes(path: string): Promise<Buffer> {
+  try {
+    const info = await stat(path);
+    if (!info.isFile()) throw new PlaceholderError(`the file ${path} cannot be read (it is not a regular file)`);
+    if (info.size > maxFileBytes) throw new PlaceholderError(`the file ${path} is larger than 1 MiB`);
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof PlaceholderError) throw error;
+    throw new PlaceholderError(`the file ${path} cannot be read (${codeOf(error)})`);
+  }
 }

@@ -1,4 +1,13 @@
-import type { Config, ListenAddress, StoreConfig, UpstreamConfig } from './config.ts';
+import { publicPath } from '../lib/public-path.ts';
+import type {
+  AwsAuth,
+  Config,
+  ListenAddress,
+  RemoteUpstreamConfig,
+  StoreConfig,
+  UpstreamAuth,
+  UpstreamConfig,
+} from './config.ts';
 import { formatDuration } from './units.ts';
 
 /** A configuration in words, without secrets. */
@@ -42,9 +51,10 @@ export function formatAddress({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A url without its query, which may hold a secret. User info it has none. */
+/** A url without what may be a secret in its path, and without its query. User info it has none. */
 export function publicUrl(url: string): string {
-  return url.replace(/\?.*$/s, '');
+  const parsed = URL.parse(url);
+  return parsed ? `${parsed.protocol}//${parsed.host}${publicPath(parsed)}` : url.replace(/\?.*$/s, '');
 }
 
 function describeStore(store: StoreConfig): string {
@@ -61,8 +71,46 @@ function summarizeUpstream(upstream: UpstreamConfig): UpstreamSummary {
     interval: describeSchedule(upstream),
     mirror: typeof mirror === 'string' ? mirror : `newest ${mirror.newest}`,
     charts: charts.length === 0 ? 'the url itself, or what is asked for' : charts.join(', '),
-    auth: type !== 'folder' && upstream.auth ? 'user name and password' : 'none',
+    auth: type === 'folder' ? 'none' : describeAccess(upstream),
   };
+}
+
+/** Whether our certificate is shown to an upstream that asks for it: nobody does without TLS. */
+export function showsCertificate(upstream: UpstreamConfig): boolean {
+  if (upstream.type === 'folder' || upstream.tls.certFile === undefined) return false;
+  if (upstream.type === 'registry') return !upstream.plainHTTP;
+  return !((upstream.type === 'bucket' ? upstream.endpoint : upstream.url) ?? '').startsWith('http:');
+}
+
+function describeAccess(upstream: RemoteUpstreamConfig & UpstreamConfig): string {
+  const { auth } = upstream;
+  const shown = [...(auth ? [describeAuth(auth)] : []), ...(showsCertificate(upstream) ? ['client certificate'] : [])];
+  return shown.join(', ') || 'none';
+}
+
+/** In the words that the credentials have for themselves, so that every table says the same. */
+function describeAuth(auth: UpstreamAuth): string {
+  switch (auth.kind) {
+    case 'password':
+      return 'user name and password';
+    case 'token':
+      return 'bearer token';
+    case 'headers':
+      return `own header ${Object.keys(auth.headers).join(', ')}`;
+    case 'docker-config':
+      return 'Docker config file';
+    case 'aws':
+      return describeAws(auth);
+    case 'gcp':
+      return auth.keyFile === undefined ? 'Google identity of the environment' : 'Google key file';
+    case 'azure':
+      return auth.clientSecret ? 'Azure application' : 'Azure identity of the environment';
+  }
+}
+
+function describeAws({ keys, roleArn }: AwsAuth): string {
+  const first = keys ? 'AWS keys' : 'AWS identity of the environment';
+  return roleArn === undefined ? first : `${first}, role ${roleArn}`;
 }
 
 function describeSchedule({ retired, intervalMs }: UpstreamConfig): string {

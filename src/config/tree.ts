@@ -1,8 +1,18 @@
+import { resolve } from 'node:path';
+
 import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap } from 'yaml';
 
+import type { Secret } from '../lib/secret.ts';
 import { listForm, mappingForm, type OptionSchema, stepInto } from './options.ts';
 import { formatPath, type OptionPath, type Position, type Problem, shorten } from './problem.ts';
-import { type Environment, hasPlaceholder, PlaceholderError, substitute, substituteSecret } from './secret.ts';
+import {
+  type Environment,
+  hasPlaceholder,
+  PlaceholderError,
+  readBytes,
+  substitute,
+  substituteSecret,
+} from './secret.ts';
 import type { Source } from './source.ts';
 import { closest } from './suggest.ts';
 
@@ -82,8 +92,18 @@ export class OptionTree {
     if (!this.#misspelt.has(formatPath(path))) this.report(path, message);
   }
 
-  /** Reports something that is allowed but doubtful. */
+  /** Whether something at a path, or inside of it, was reported already. */
+  wasReported(path: OptionPath): boolean {
+    const option = formatPath(path);
+    return this.problems.some(
+      (one) => one.option === option || one.option.startsWith(`${option}.`) || one.option.startsWith(`${option}[`),
+    );
+  }
+
+  /** Reports something that is allowed but doubtful, once. */
   warn(path: OptionPath, message: string): void {
+    const option = formatPath(path);
+    if (this.warnings.some((one) => one.option === option && one.message === message)) return;
     this.warnings.push(this.#problem(path, this.#offsetOf(path), message));
   }
 
@@ -148,15 +168,15 @@ export class OptionTree {
     options: OptionSchema | undefined,
     path: OptionPath,
   ): Promise<Record<string, unknown>> {
-    const values: Record<string, unknown> = {};
+    const values: [key: string, value: unknown][] = [];
     const seen = new Map<string, number>();
     for (const pair of options ? node.items : []) {
       const key = this.#readKey(pair, options, path, seen);
       if (key === undefined) continue;
       const offset = seen.get(key) ?? 0;
-      values[key] = await this.#readNode(pair.value, stepInto(options, key), [...path, key], offset);
+      values.push([key, await this.#readNode(pair.value, stepInto(options, key), [...path, key], offset)]);
     }
-    return values;
+    return Object.fromEntries(values);
   }
 
   /** The key of a pair when it is one of the options, and the first of its name. */
@@ -171,7 +191,9 @@ export class OptionTree {
       this.problems.push(this.#problem(path, offset, 'found a key that is not a text; expected the name of an option'));
       return undefined;
     }
-    const key = typeof pair.key.value === 'string' ? pair.key.value : (pair.key.source ?? '');
+    const written = typeof pair.key.value === 'string' ? pair.key.value : (pair.key.source ?? '');
+    // what follows may be a value, and a secret: {password:secret} is one key
+    const key = written.replace(/[\s:=].*$/s, '…');
     const message = this.#explainKey(key, options, path, seen.get(key));
     if (!seen.has(key)) seen.set(key, offset);
     if (message === undefined) return key;
@@ -185,8 +207,10 @@ export class OptionTree {
     path: OptionPath,
     first: number | undefined,
   ): string | undefined {
+    if (key.endsWith('…'))
+      return `"${shorten(key)}" is not the name of an option; a key ends with ": ", with the space`;
     const known = Object.keys(options?.properties ?? {});
-    if (!known.includes(key)) return this.#explainUnknown(key, known, path);
+    if (!stepInto(options, key)) return this.#explainUnknown(key, known, path);
     if (first === undefined) return undefined;
     return `"${key}" is given twice; the first is in line ${this.#source.position(first).line}`;
   }
@@ -208,15 +232,21 @@ export class OptionTree {
     if (typeof value !== 'string' || mappingForm(options) === options) return value;
     if (hasPlaceholder(value)) this.#marks.set(formatPath(path), { offset, written: value });
     if (/^\$[A-Z_][A-Z0-9_]*$/.test(value)) this.warn(path, 'taken as it is; a variable is written "${NAME}"');
-    const { folder, environment } = this.#surroundings;
     try {
-      if (options?.writeOnly) return await substituteSecret(value, folder, environment);
-      return hasPlaceholder(value) ? retype(await substitute(value, folder, environment), options) : value;
+      return await this.#readText(value, options ?? {});
     } catch (error) {
       if (!(error instanceof PlaceholderError)) throw error;
       this.report(path, error.message);
       return undefined;
     }
+  }
+
+  async #readText(value: string, options: OptionSchema): Promise<unknown> {
+    const { folder, environment } = this.#surroundings;
+    if (options.writeOnly) return fitting(await substituteSecret(value, folder, environment), options);
+    const text = hasPlaceholder(value) ? await substitute(value, folder, environment) : value;
+    if (options.readable && text !== '') await readBytes(resolve(folder, text));
+    return hasPlaceholder(value) ? retype(text, options) : text;
   }
 }
 
@@ -229,9 +259,17 @@ function isEmpty(node: unknown): boolean {
   return isScalar(node) && node.value === null && (node.source ?? '') === '';
 }
 
+/** A secret is looked into here, once: nothing after this sees its text. */
+async function fitting(secret: Secret, { pattern, format, allowed }: OptionSchema): Promise<Secret> {
+  if (pattern === undefined) return secret;
+  const text = await secret.reveal();
+  if (new RegExp(pattern).test(text) && (format !== 'uri' || URL.canParse(text))) return secret;
+  throw new PlaceholderError(`found [secret]; expected ${allowed ?? 'something else'}`);
+}
+
 /** Text from a placeholder is a number or a truth value where only such is allowed. */
-function retype(text: string, options: OptionSchema | undefined): unknown {
-  if (options?.type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
-  if (options?.type === 'boolean' && /^(?:true|false)$/.test(text)) return text === 'true';
+function retype(text: string, options: OptionSchema): unknown {
+  if (options.type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (options.type === 'boolean' && /^(?:true|false)$/.test(text)) return text === 'true';
   return text;
 }

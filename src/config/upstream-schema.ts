@@ -1,13 +1,14 @@
 import { z } from 'zod';
 
-import { choice, duration, flag, leaf, percentage, secret, size, text, whole } from './leaf.ts';
+import { accessOptions, endpointOption } from './access-schema.ts';
+import { choice, duration, flag, leaf, percentage, size, text, whole } from './leaf.ts';
 import { optionNotes } from './options.ts';
-import { upstreamTypes } from './upstream-url.ts';
+import { allowedUrls, upstreamTypes } from './upstream-url.ts';
 
 const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** A chart name, or a glob over chart names, perhaps behind a `!`. */
-const chartPattern = /^!?[A-Za-z0-9*?[{][A-Za-z0-9._*?[\]{},-]{0,255}$/;
+/** A chart name, or a glob over chart names, perhaps behind a `!`. A path before it means something to registries only. */
+const chartPattern = /^!?[A-Za-z0-9*?[{][A-Za-z0-9._*?[\]{},/-]{0,255}$/;
 
 const patterns = z
   .array(
@@ -22,7 +23,7 @@ const patterns = z
   .min(1)
   .register(optionNotes, {
     description:
-      'Which charts are offered and fetched: names or globs, ! excludes. For a registry plain names only, since it cannot be browsed.',
+      'Which charts are offered and fetched: names or globs, ! excludes. For a registry plain names, perhaps with a path before them; globs only with discover.',
     allowed: 'a list of chart names or globs, with at least one in it; leave it out for everything',
     absent: 'everything',
     example: ['*', '!legacy-*'],
@@ -47,40 +48,13 @@ const mirror = z
     example: { newest: 5 },
   });
 
-const auth = z
-  .strictObject({
-    username: text(
-      {
-        description: 'The user name. Also _json_key, oauth2accesstoken, AWS and the like, where a registry has such.',
-        allowed: 'a text without ":"',
-        example: '${PODINFO_USER}',
-      },
-      /^[^:]+$/,
-    ),
-    password: secret({
-      description: 'The password or token that goes with it.',
-      example: '${file:/run/secrets/podinfo}',
-    }),
-  })
-  .register(optionNotes, {
-    description:
-      'Credentials: Basic for a chart repository; Basic or a token exchange for a registry, as it asks. Sent to the origin of the url and nowhere else.',
-    allowed: 'a mapping with username and password',
-    absent: 'anonymous',
-    example: { username: '${PODINFO_USER}', password: '${file:/run/secrets/podinfo}' },
-  });
-
 /** What an upstream may say, and `defaults` may say for all of them. Durations become milliseconds, sizes bytes. */
 const upstreamOptions = {
-  type: choice(
-    upstreamTypes,
-    {
-      description: 'What the upstream speaks. Say it where the url alone would be read wrongly.',
-      absent: 'told from the url',
-      example: 'registry',
-    },
-    ['bucket'],
-  ).optional(),
+  type: choice(upstreamTypes, {
+    description: 'What the upstream speaks. Say it where the url alone would be read wrongly.',
+    absent: 'told from the url',
+    example: 'registry',
+  }).optional(),
   interval: duration(
     10_000,
     86_400_000,
@@ -99,6 +73,12 @@ const upstreamOptions = {
     example: true,
   }).optional(),
   charts: patterns.optional(),
+  discover: flag({
+    description:
+      "Ask the registry's own listing for its charts. Not every registry has one, and it costs more requests than naming the charts.",
+    default: false,
+    example: true,
+  }).optional(),
   mirror: mirror.optional(),
   rewritten: choice(['refuse', 'accept'], {
     description:
@@ -118,13 +98,7 @@ const upstreamOptions = {
     default: '50%',
     example: '20%',
   }).optional(),
-  auth: auth.optional(),
-  plainHTTP: flag({
-    description:
-      'Speak to registries without TLS: this one, or those that an index of this upstream names with oci://. For registries on a trusted network.',
-    default: false,
-    example: true,
-  }).optional(),
+  ...accessOptions,
   timeout: duration(1, 3_600_000, {
     description: 'How long one request with its body may take. Raise it for large archives on slow lines.',
     default: '60s',
@@ -159,10 +133,10 @@ const upstreamOptions = {
   }).optional(),
 };
 
-/** Anything an upstream may say except its name and url. */
+/** Anything an upstream may say except its name, url and endpoint. */
 export const defaultsSchema = z.strictObject(upstreamOptions).register(optionNotes, {
   description:
-    'Anything an upstream may say except name and url, said once; an upstream that says it too is heard instead.',
+    'Anything an upstream may say except name, url and endpoint, said once; an upstream that says it too is heard instead.',
   allowed: 'a mapping of upstream options',
 });
 
@@ -180,11 +154,12 @@ const upstreamSchema = z
       { read: (written) => (typeof written === 'string' && written !== '' ? written : undefined) },
       {
         description: 'Where the charts come from; its form tells the type.',
-        allowed: 'a url: https://host/path, oci://host/path, host/path or ./folder',
+        allowed: `a url: ${allowedUrls}`,
         example: 'https://stefanprodan.github.io/podinfo',
         json: { type: 'string' },
       },
     ),
+    endpoint: endpointOption.optional(),
     ...upstreamOptions,
   })
   .register(optionNotes, {

@@ -1,16 +1,18 @@
+import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { shorten } from './problem.ts';
+import { isOnlyRegistry } from './known-hosts.ts';
+import { describeValue, shorten, withoutUrlSecrets } from './problem.ts';
 
-/** The sorts of upstream that work. */
-export const upstreamTypes = ['chart-repository', 'registry', 'folder'] as const;
+/** The sorts of upstream. */
+export const upstreamTypes = ['chart-repository', 'registry', 'bucket', 'folder'] as const;
 
 export type UpstreamType = (typeof upstreamTypes)[number];
 
 /** What the url of an upstream means. */
 export interface Place {
   readonly type: UpstreamType;
-  /** `https://...` as written, `oci://host/path` for a registry, the path as written for a folder. */
+  /** `https://...` as written, `oci://host/path`, `s3://bucket/prefix` or `gs://...`; the path as written for a folder. */
   readonly url: string;
   /** Something that is allowed but was probably not meant. */
   readonly doubt?: string;
@@ -22,29 +24,34 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Hosts that are registries and nothing else. */
-const registryHosts = [
-  /^[^.]+\.dkr\.ecr\.[^.]+\.amazonaws\.com$/,
-  /^public\.ecr\.aws$/,
-  /^.+\.azurecr\.io$/,
-  /^ghcr\.io$/,
-  /^[^.]+-docker\.pkg\.dev$/,
-  /^(?:.+\.)?gcr\.io$/,
-  /^(?:.+\.)?docker\.io$/,
-];
-
-const allowedUrls = 'https://host/path, oci://host/path, host/path or ./folder';
+/** The forms of a url, in words that follow "expected". */
+export const allowedUrls =
+  'https://host/path, oci://host/path, host/path, s3://bucket/prefix, gs://bucket/prefix or ./folder';
 
 /** Tells the type of an upstream from its url, and whether a written type fits it. */
 export function readPlace(url: string, type: UpstreamType | undefined): Place | Refusal {
   const refusal = refuseAnyUrl(url);
   if (refusal !== undefined) return { option: 'url', message: refusal };
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
-  if (scheme === 'http' || scheme === 'https') return readHttp(url, type);
-  if (scheme === 'oci') return fitting(type, 'registry', readRegistry(url.slice('oci://'.length)));
-  if (scheme === 'file') return fitting(type, 'folder', readFileUrl(url));
-  if (scheme !== undefined) return { option: 'url', message: refuseScheme(scheme) };
-  return readBare(url, type);
+  return scheme === undefined ? readBare(url, type) : readWithScheme(scheme, url, type);
+}
+
+function readWithScheme(scheme: string, url: string, type: UpstreamType | undefined): Place | Refusal {
+  const rest = url.slice(`${scheme}://`.length);
+  switch (scheme) {
+    case 'http':
+    case 'https':
+      return readHttp(url, type);
+    case 'oci':
+      return fitting(type, 'registry', readRegistry(rest));
+    case 's3':
+    case 'gs':
+      return fitting(type, 'bucket', readBucket(scheme, rest));
+    case 'file':
+      return fitting(type, 'folder', readFileUrl(url));
+    default:
+      return { option: 'url', message: `the scheme "${shorten(scheme)}" is unknown; expected ${allowedUrls}` };
+  }
 }
 
 function refuseAnyUrl(url: string): string | undefined {
@@ -53,12 +60,6 @@ function refuseAnyUrl(url: string): string | undefined {
   return /^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/)?[^/?#]*@/.test(url)
     ? 'it holds a user name or password; write them in auth, as username and password'
     : undefined;
-}
-
-function refuseScheme(scheme: string): string {
-  return scheme === 's3' || scheme === 'gs'
-    ? `buckets (${scheme}://) are not supported yet; expected ${allowedUrls}`
-    : `the scheme "${shorten(scheme)}" is unknown; expected ${allowedUrls}`;
 }
 
 function fitting(written: UpstreamType | undefined, told: UpstreamType, place: Place | Refusal): Place | Refusal {
@@ -70,8 +71,8 @@ function readHttp(written: string, type: UpstreamType | undefined): Place | Refu
   const url = URL.parse(written);
   if (!url || url.hostname === '') return { option: 'url', message: `it is not a url; expected ${allowedUrls}` };
   if (url.hash !== '') return { option: 'url', message: 'a "#" and what follows is never sent; leave it out' };
-  const registry = registryHosts.some((pattern) => pattern.test(url.hostname));
-  if (type === 'registry' || (type === undefined && registry)) return readHttpRegistry(url);
+  if (type === 'bucket') return { option: 'url', message: notTheServer };
+  if (type === 'registry' || (type === undefined && isOnlyRegistry(url.hostname))) return readHttpRegistry(url);
   if (url.pathname.endsWith('/index.yaml'))
     return { option: 'url', message: 'write it without "/index.yaml" at its end' };
   return fitting(type, 'chart-repository', { type: 'chart-repository', url: url.href });
@@ -80,7 +81,8 @@ function readHttp(written: string, type: UpstreamType | undefined): Place | Refu
 function readHttpRegistry(url: URL): Place | Refusal {
   const path = `${url.host}${url.pathname}${url.search}`;
   if (url.protocol === 'https:') return readRegistry(path);
-  const message = `a registry without TLS is written "oci://${shorten(url.host + url.pathname)}" with plainHTTP: true`;
+  const address = describeValue(`oci://${url.host}${url.pathname}`);
+  const message = `a registry without TLS is written ${address} with plainHTTP: true`;
   return { option: 'url', message };
 }
 
@@ -103,6 +105,25 @@ function readRegistry(written: string): Place | Refusal {
   return { type: 'registry', url: `oci://${host.toLowerCase()}${path === '' ? '' : `/${path}`}` };
 }
 
+const bucketNames = { s3: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, gs: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/ };
+const notTheServer =
+  'a bucket is written "s3://bucket/prefix"; a server other than those of Amazon and Google is written in endpoint';
+
+/** `bucket[/prefix]`; a prefix is what people give objects without quoting: it is part of addresses and of messages. */
+function readBucket(scheme: 's3' | 'gs', written: string): Place | Refusal {
+  const refuse = (message: string): Refusal => ({ option: 'url', message });
+  if (/[?#]/.test(written)) return refuse('the url of a bucket has no query and no "#"');
+  const [bucket = '', ...prefix] = written.replace(/\/$/, '').split('/');
+  if (bucket.includes(':') || isIP(bucket) !== 0) return refuse(notTheServer);
+  if (!bucketNames[scheme].test(bucket)) {
+    return refuse(`"${shorten(bucket)}" is no name of a bucket: at least 3 lower case letters, digits, "." and "-"`);
+  }
+  if (prefix.some((part) => !/^(?!\.{1,2}$)[A-Za-z0-9!_.*'()+=@~-]+$/.test(part))) {
+    return refuse('the prefix of a bucket is letters, digits and !_.*\'()+=@~- between single "/"');
+  }
+  return { type: 'bucket', url: `${scheme}://${[bucket, ...prefix].join('/')}` };
+}
+
 function readFileUrl(written: string): Place | Refusal {
   try {
     return { type: 'folder', url: fileURLToPath(written) };
@@ -116,11 +137,12 @@ function readBare(written: string, type: UpstreamType | undefined): Place | Refu
   if (type === 'folder' || /^(?:\/|\.{1,2}(?:\/|$))/.test(written)) {
     return fitting(type, 'folder', { type: 'folder', url: written });
   }
+  if (type === 'bucket') return { option: 'url', message: notTheServer };
   if (type === 'chart-repository') return { option: 'url', message: `write it with its scheme, such as "https://…"` };
   const place = readRegistry(written);
   if ('option' in place || type !== undefined || /[.:]|^localhost(?:\/|$)/.test(written.split('/')[0] ?? ''))
     return place;
-  const doubt = `taken as the registry ${place.url}; for a folder write "./${shorten(written)}"`;
+  const doubt = `taken as the registry ${withoutUrlSecrets(place.url)}; for a folder write ${describeValue(`./${written}`)}`;
   return { ...place, doubt };
 }
 

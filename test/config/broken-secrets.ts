@@ -5,12 +5,19 @@ export const brokenSecrets: readonly Broken[] = [
   {
     wrong: 'credentials without a password',
     text: upstream('name: a', 'url: https://a.corp', 'auth: { username: u }'),
-    expected: [[4, 11, 'upstreams[0].auth.password', 'it is missing; expected a text that is not empty']],
+    expected: [[4, 11, 'upstreams[0].auth.password', 'it is missing beside username; expected both or neither']],
   },
   {
     wrong: 'credentials as a text',
     text: upstream('name: a', 'url: https://a.corp', 'auth: hunter2'),
-    expected: [[4, 11, 'upstreams[0].auth', 'found a text; expected a mapping with username and password']],
+    expected: [
+      [
+        4,
+        11,
+        'upstreams[0].auth',
+        'found a text; expected a mapping with username and password, token, headers, dockerConfig or provider',
+      ],
+    ],
   },
   {
     wrong: 'a password that is a number',

@@ -25,16 +25,8 @@ export const brokenValues: readonly Broken[] = [
         4,
         11,
         'upstreams[0].type',
-        'found "regsitry"; did you mean "registry"? expected chart-repository, registry or folder',
+        'found "regsitry"; did you mean "registry"? expected chart-repository, registry, bucket or folder',
       ],
-    ],
-  },
-  {
-    wrong: 'a bucket',
-    text: upstream('name: a', 'url: s3://charts/stable', 'type: bucket'),
-    expected: [
-      [3, 10, 'upstreams[0].url', 'buckets (s3://) are not supported yet'],
-      [4, 11, 'upstreams[0].type', 'found "bucket"; it is not supported yet'],
     ],
   },
   {
@@ -186,7 +178,7 @@ export const brokenValues: readonly Broken[] = [
     wrong: 'a glob for a registry',
     text: upstream('name: a', 'url: ghcr.io/a/charts', 'charts: [nginx, "corp-*"]'),
     expected: [
-      [4, 21, 'upstreams[0].charts[1]', 'found "corp-*", but this upstream is a registry, which cannot be browsed'],
+      [4, 21, 'upstreams[0].charts[1]', 'found "corp-*", but this upstream is a registry, which is not browsed'],
     ],
   },
   {

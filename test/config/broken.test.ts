@@ -1,12 +1,22 @@
 import { expect, test } from 'vitest';
 
 import { describeProblem } from '../../src/config/problem.ts';
+import { brokenAuth, unfitAuth } from './broken-auth.ts';
 import { brokenDocuments, brokenKeys } from './broken-documents.ts';
 import { brokenSecrets } from './broken-secrets.ts';
+import { brokenUpstreams } from './broken-upstreams.ts';
 import { brokenValues } from './broken-values.ts';
 import { loadText, problemsOf } from './support.ts';
 
-const brokenConfigurations = [...brokenDocuments, ...brokenKeys, ...brokenValues, ...brokenSecrets];
+const brokenConfigurations = [
+  ...brokenDocuments,
+  ...brokenKeys,
+  ...brokenValues,
+  ...brokenSecrets,
+  ...brokenAuth,
+  ...unfitAuth,
+  ...brokenUpstreams,
+];
 
 test.each(brokenConfigurations)('says where $wrong is, and what is allowed there', async (broken) => {
   const problems = problemsOf(await loadText(broken.text, broken.environment));

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -8,10 +8,11 @@ import { z } from 'zod';
 
 import { packChart } from '../../scripts/build-example-chart.ts';
 import { findStaleDocs } from '../../scripts/generate-docs.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import type { Environment } from '../../src/config/environment.ts';
+import { type Loaded, loadConfig } from '../../src/config/load.ts';
 import { describeOptions, listForm, mappingForm, type OptionSchema } from '../../src/config/options.ts';
 import { fileSchema } from '../../src/config/schema.ts';
-import { configOf, loadText, problemsOf } from './support.ts';
+import { configOf, problemsOf, writeConfig } from './support.ts';
 
 const root = join(import.meta.dirname, '../..');
 const inProject = (path: string): string => join(root, path);
@@ -23,7 +24,24 @@ const exampleEnvironment = {
   S3_SECRET_ACCESS_KEY: 'c',
   PODINFO_USER: 'd',
   PODINFO_PASSWORD: 'e',
+  GITHUB_TOKEN: 'f',
+  ARTIFACTORY_KEY: 'g',
+  MINIO_ACCESS_KEY_ID: 'h',
+  MINIO_SECRET_ACCESS_KEY: 'i',
+  AZURE_TENANT: 'j',
+  AZURE_CLIENT: 'k',
+  AZURE_SECRET: 'l',
 };
+
+/** Files that example.yaml and the blueprint name, which must be there. */
+const namedFiles = ['ca.pem', 'client.pem', 'client.key', 'pull-secret.json', 'reader.json'];
+
+/** Reads a configuration beside the files that it names. */
+async function loadBesideFiles(text: string, environment: Environment): Promise<Loaded> {
+  const file = await writeConfig(text);
+  for (const name of namedFiles) await writeFile(join(dirname(file), name), '');
+  return loadConfig(file, environment);
+}
 
 test('config/schema.json and docs/configuration.md follow from the schema (else run "npm run docs")', async () => {
   expect(await findStaleDocs()).toEqual([]);
@@ -41,7 +59,7 @@ describe('config/schema.json', () => {
 
   test('accepts a placeholder wherever something plain may stand', async () => {
     const options =
-      'interval: "${I}", concurrency: "${C}", plainHTTP: "${P}", type: "${T}", mirror: "${M}", charts: ["${X}"], retired: "${R}", maxShrink: "${S}"';
+      'interval: "${I}", concurrency: "${C}", plainHTTP: "${P}", type: "${T}", mirror: "${M}", charts: ["${X}"], retired: "${R}", maxShrink: "${S}", proxy: "${W}", auth: { username: "${A}", headers: { X-Key: "${H}" } }';
     expect(await accepts(`upstreams: [{ name: "\${N}", url: "\${U}", ${options} }]`)).toBe(true);
   });
 
@@ -58,6 +76,12 @@ describe('config/schema.json', () => {
     'upstreams: [{ name: a, url: b, maxShrink: 101% }]',
     'upstreams: [{ name: a, url: b, maxShrink: 50 }]',
     'upstreams: [{ name: a, url: b, requestsPerSecond: 1001 }]',
+    'upstreams: [{ name: a, url: b, auth: { tokne: c } }]',
+    'upstreams: [{ name: a, url: b, auth: { provider: asw } }]',
+    'upstreams: [{ name: a, url: b, auth: { headers: { A: [] } } }]',
+    'upstreams: [{ name: a, url: b, auth: { username: "a:b", password: c } }]',
+    'upstreams: [{ name: a, url: b, proxy: "socks5://c" }]',
+    'upstreams: [{ name: a, url: b, archiveHosts: c }]',
   ])('refuses %s', async (text) => expect(await accepts(text)).toBe(false));
 });
 
@@ -81,7 +105,8 @@ describe('config/minimal.yaml', () => {
 
 describe('config/example.yaml', () => {
   test('is valid', async () => {
-    const loaded = await loadConfig(inProject('config/example.yaml'), exampleEnvironment);
+    const text = await readFile(inProject('config/example.yaml'), 'utf8');
+    const loaded = await loadBesideFiles(text, exampleEnvironment);
     configOf(loaded);
     expect('warnings' in loaded && loaded.warnings).toEqual([]);
   });
@@ -96,12 +121,13 @@ describe('config/example.yaml', () => {
 
   test('says why one would change an option, for each', async () => {
     const rows = (await readFile(inProject('config/example.yaml'), 'utf8')).split('\n');
-    const firstUpstream = rows.slice(
-      0,
-      rows.findIndex((row) => row.includes('name: podinfo-oci')),
-    );
-    const bare = firstUpstream.filter((row, at) => /^ {2,6}[a-zA-Z]+:/.test(row) && !/# /.test(rows[at - 1] ?? ''));
-    expect(bare).toEqual([]);
+    const explained = new Set<string>();
+    const bare = new Set<string>();
+    for (const [at, row] of rows.entries()) {
+      const option = /^(?: {2}){1,3}(?:- )?(?<option>[a-zA-Z]+):/.exec(row)?.groups?.['option'];
+      if (option !== undefined) (/# /.test(rows[at - 1] ?? '') ? explained : bare).add(option);
+    }
+    expect([...bare.difference(explained)]).toEqual([]);
   });
 });
 
@@ -137,14 +163,13 @@ describe.skipIf(!existsSync(blueprint))(
     };
 
     test('is YAML, and wrong only about options that come later', async () => {
-      const problems = problemsOf(await loadText(await read(), environment));
+      const problems = problemsOf(await loadBesideFiles(await read(), environment));
       expect(problems.filter(({ message }) => !message.startsWith('unknown option'))).toEqual([]);
-      const upstream = ['allowPrivateNetwork', 'archiveHosts', 'discover', 'passCredentials', 'proxy'];
-      const rest = ['tls', 'verify', 'versions'];
       expect(problems.map(({ option }) => option).sort()).toEqual([
         'repositories',
         'server.publicUrl',
-        ...[...upstream, ...rest].map((key) => `upstreams[1].${key}`),
+        'upstreams[1].verify',
+        'upstreams[1].versions',
       ]);
     });
   },

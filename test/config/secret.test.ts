@@ -61,7 +61,7 @@ log: { level: "\${LEVEL:-warn}" }
   test('is no number where text is expected', async () => {
     const text = 'upstreams: [{ name: "${N}", url: https://a.corp, auth: { username: "${N}", password: "${N}" } }]';
     const [upstream] = configOf(await loadText(text, { N: '0123' })).upstreams;
-    expect(upstream).toMatchObject({ name: '0123', auth: { username: '0123' } });
+    expect(upstream).toMatchObject({ name: '0123', auth: { kind: 'password' } });
   });
 
   test('does not reach into what every object has', async () => {
@@ -111,8 +111,14 @@ test('a configuration shows no secret, however it is printed', async () => {
   const text = `
 server: { adminToken: canary-1 }
 store: { s3: { bucket: abc, accessKeyId: id, secretAccessKey: "\${S3}" } }
-upstreams: [{ name: a, url: https://a.corp, auth: { username: u, password: canary-3 } }]
+defaults: { proxy: "http://u:canary-4@proxy.corp" }
+upstreams:
+  - { name: a, url: https://a.corp, auth: { username: canary-5, password: canary-3 } }
+  - { name: b, url: https://a.corp, auth: { token: canary-6 } }
+  - { name: c, url: https://a.corp, auth: { headers: { X-Key: canary-7 } } }
+  - { name: d, url: s3://abc, auth: { provider: aws, accessKeyId: canary-8, secretAccessKey: canary-9 } }
+  - { name: e, url: a.azurecr.io, auth: { provider: azure, tenantId: t, clientId: c, clientSecret: canary-10 } }
 `;
-  const config = configOf(await loadText(text, { S3: 'canary-2' }));
+  const config = configOf(await loadText(text, { S3: 'canary-2', HTTPS_PROXY: 'http://u:canary-11@p' }));
   expect(`${inspect(config, { depth: 10, showHidden: true })} ${JSON.stringify(config)}`).not.toContain('canary');
 });

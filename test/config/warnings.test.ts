@@ -26,8 +26,43 @@ describe('warns', () => {
       'store: { s3: { endpoint: "http://s3.corp", bucket: abc, accessKeyId: a, secretAccessKey: b } }\nupstreams: [{ name: a, url: ./a }]',
       'store.s3.endpoint: the credentials are sent to s3.corp without TLS',
     ],
+    [
+      'a bucket of charts',
+      'upstreams: [{ name: a, url: s3://abc, endpoint: "http://s3.corp", auth: { provider: aws } }]',
+      'upstreams[0].endpoint: the credentials are sent to s3.corp without TLS',
+    ],
+    [
+      'a server whose url has a token behind "?"',
+      'upstreams: [{ name: a, url: "http://a.corp/charts?token=t" }]',
+      'upstreams[0].url: what stands behind "?" is sent to a.corp without TLS',
+    ],
+    [
+      'a server that wants a token',
+      'upstreams: [{ name: a, url: "http://a.corp", auth: { token: t } }]',
+      'upstreams[0].url: the credentials are sent to a.corp without TLS',
+    ],
+    [
+      'a server that wants headers',
+      'defaults: { auth: { headers: { A: b } } }\nupstreams: [{ name: a, url: "http://a.corp" }]',
+      'upstreams[0].url: the credentials are sent to a.corp without TLS',
+    ],
+    [
+      'another origin, once for all upstreams',
+      `defaults: { passCredentials: ["http://b.corp"], ${auth} }\nupstreams: [{ name: a, url: "https://a.corp" }, { name: b, url: a.corp }]`,
+      'defaults.passCredentials[0]: the credentials are sent to b.corp without TLS',
+    ],
   ])('of credentials that others can read on their way to %s', async (_where, text, warning) => {
     expect(await warningsOf(text)).toEqual([expect.stringContaining(warning)]);
+  });
+
+  test('of certificates that nobody checks', async () => {
+    const text =
+      'defaults: { tls: { insecureSkipTLSVerify: true } }\nupstreams: [{ name: a, url: a.corp, tls: { insecureSkipTLSVerify: "${YES:-true}" } }, { name: b, url: b.corp, tls: { insecureSkipTLSVerify: false } }]';
+    expect(await warningsOf(text)).toEqual(
+      ['defaults', 'upstreams[0]'].map((where) =>
+        expect.stringContaining(`${where}.tls.insecureSkipTLSVerify: certificates are not checked: anybody on the way`),
+      ),
+    );
   });
 
   test('of a variable without braces and of a host that may be a folder', async () => {
@@ -68,6 +103,10 @@ describe('warns', () => {
     `upstreams: [{ name: a, url: "http://127.0.0.1:8080/x", ${auth} }]`,
     `upstreams: [{ name: a, url: "oci://localhost:5000", plainHTTP: true, ${auth} }]`,
     'upstreams: [{ name: a, url: "http://a.corp/x" }]',
+    'upstreams: [{ name: a, url: s3://abc, endpoint: "http://s3.corp" }]',
+    'upstreams: [{ name: a, url: s3://abc, endpoint: "http://localhost:9000", auth: { provider: aws } }]',
+    'upstreams: [{ name: a, url: "https://a.corp", passCredentials: ["http://b.corp"] }]',
+    'defaults: { auth: { provider: aws } }\nupstreams: [{ name: a, url: "http://a.corp" }]',
     'upstreams: [{ name: a, url: ./a, withdrawn: drop, maxShrink: 0% }]',
     'defaults: { withdrawn: drop }\nupstreams: [{ name: a, url: ./a, maxShrink: 0% }]',
     'defaults: { maxShrink: 0% }\nupstreams: [{ name: a, url: ./a }, { name: b, url: ./b, withdrawn: drop }]',
