@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 import { LRUCache } from 'lru-cache';
 
-import type { Clock } from '../lib/clock.ts';
-import { Pace } from '../lib/pace.ts';
-import type { Allowance } from './contract.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { Pace } from '../../lib/pace.ts';
+import type { Allowance } from '../contract.ts';
 import type { HttpAnswer } from './http.ts';
 
 interface UpstreamLimitsOptions {

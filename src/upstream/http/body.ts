@@ -45,9 +45,12 @@ class WatchedIterator implements AsyncIterator<Uint8Array, undefined> {
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    await this.#chunks.return?.();
-    this.#close();
-    return { done: true, value: undefined };
+    try {
+      await this.#chunks.return?.();
+      return { done: true, value: undefined };
+    } finally {
+      this.#close();
+    }
   }
 
   #close(): void {

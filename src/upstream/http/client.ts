@@ -1,27 +1,26 @@
-import type { Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { publicPath } from '../../lib/public-path.ts';
+import type { Authorization, AuthorizedRequest, Exchange } from '../credentials/authorization.ts';
 import { watchedBody } from './body.ts';
-import type { Authorization, AuthorizedRequest, Exchange } from './credentials/authorization.ts';
 import { Deadline } from './deadline.ts';
-import { faultOfError } from './http-faults.ts';
-import { openTransport, type Transport } from './http-transport.ts';
-import type { HttpAnswer, HttpClient, HttpRequest } from './http.ts';
+import type { DiallingOptions } from './dialling.ts';
+import { faultOfError } from './faults.ts';
+import type { HttpAnswer, HttpClient, HttpRequest, Untold } from './http.ts';
 import type { UpstreamLimits } from './limits.ts';
+import { isTrusted, type Reach } from './reach.ts';
 import { followRedirects } from './redirects.ts';
+import { openTransport, type Hop, type Transport } from './transport.ts';
 
 /** What a client needs to know of its upstream. */
-export interface HttpClientOptions {
-  /** The upstream's name: every message starts with it. */
-  readonly upstream: string;
-  /** The only origin (scheme, host and port) that ever receives what `authorization` presents. */
-  readonly origin: URL;
+export interface HttpClientOptions extends DiallingOptions {
+  /** The only origins (scheme, host and port) that ever receive what `authorization` presents. */
+  readonly homes: readonly URL[];
   readonly authorization: Authorization;
   /** Shared by all clients of the upstream. */
   readonly limits: UpstreamLimits;
   /** Bounds one request with its redirects, its token and its body as a whole, from when it is its turn. */
   readonly timeoutMs: number;
-  /** Sockets to one host at most. */
-  readonly connections: number;
   /** Ours, for `user-agent`. */
   readonly version: string;
   readonly clock: Clock;
@@ -50,12 +49,16 @@ async function sendWithin(options: HttpClientOptions, transport: Transport, requ
   const endTurn = await options.limits.turn(request.signal);
   const deadline = new Deadline(options.clock, options.timeoutMs, request.signal);
   deadline.whenOver(endTurn);
-  const send = (url: URL, trusted: boolean): Promise<HttpAnswer> =>
-    trusted && url.origin === options.origin.origin
-      ? sendAuthorized(options, transport, request, url, deadline)
-      : transport.send({ ...hopOf(request, url), headers: travellingHeaders(request) }, deadline);
+  const isHome = (url: URL): boolean => options.homes.some(({ origin }) => origin === url.origin);
+  const send = async (url: URL, trusted: boolean): Promise<HttpAnswer> => {
+    const answer = trusted
+      ? await sendAuthorized(options, transport, request, url, deadline)
+      : await transport.send({ ...hopOf(request, url, false), headers: travellingHeaders(request) }, deadline);
+    const untold = trusted ? untoldAtHome(options, request, url) : untoldElsewhere(options, request.url, url);
+    return { ...answer, untold };
+  };
   try {
-    const answer = await followRedirects(options.upstream, request.method ?? 'GET', request.url, send);
+    const answer = await followRedirects(options.upstream, request.method ?? 'GET', request.url, isHome, send);
     options.limits.hear(answer);
     logAnswer(options.log, options.upstream, request, answer);
     return endingWith(answer, deadline);
@@ -65,7 +68,26 @@ async function sendWithin(options: HttpClientOptions, transport: Transport, requ
   }
 }
 
-/** Sends to the upstream's own origin with credentials, answering its challenges. */
+/** A registry that only an index names may be a home, and yet be told nothing. */
+function untoldAtHome({ authorization, reach }: HttpClientOptions, request: HttpRequest, url: URL): Untold | undefined {
+  if (!authorization.describe().startsWith('anonymous') || tellsItself(reach, request, url)) return undefined;
+  return isTrusted(reach, url) ? 'anonymous' : 'elsewhere';
+}
+
+/** Whether a login form, a header of the caller's, or the configured url says who we are. */
+function tellsItself({ trusted: [own] }: Reach, { body, headers = {} }: HttpRequest, url: URL): boolean {
+  if (body !== undefined || 'authorization' in headers) return true;
+  return publicPath(url) !== url.pathname || (own.search !== '' && url.search === own.search);
+}
+
+/** Where there is nobody to be, the host makes no difference. */
+function untoldElsewhere({ authorization, homes }: HttpClientOptions, first: URL, url: URL): Untold {
+  if (authorization.describe().startsWith('anonymous')) return 'anonymous';
+  const isUpgrade = first.hostname === url.hostname && first.protocol === 'http:' && url.protocol === 'https:';
+  return isUpgrade && homes.some(({ origin }) => origin === first.origin) ? 'upgraded' : 'elsewhere';
+}
+
+/** Sends to an origin that receives credentials, answering its challenges. */
 async function sendAuthorized(
   options: HttpClientOptions,
   transport: Transport,
@@ -74,14 +96,21 @@ async function sendAuthorized(
   deadline: Deadline,
 ): Promise<HttpAnswer> {
   const exchange: Exchange = exchangeOver(options, transport);
-  const authorized: AuthorizedRequest = { url, exchange, signal: deadline.signal };
+  const { method = 'GET', headers: own = {} } = request;
+  const authorized: AuthorizedRequest = { method, url, headers: own, exchange, signal: deadline.signal };
   const send = (headers: Readonly<Record<string, string>>): Promise<HttpAnswer> =>
-    transport.send({ ...hopOf(request, url), headers: { ...request.headers, ...headers } }, deadline);
+    transport.send({ ...hopOf(request, url, true), headers: { ...own, ...headers } }, deadline);
   let presented = await deadline.race(options.authorization.present(authorized));
   let answer = await send(presented);
   for (let round = 0; answer.status === 401 && round < maxChallenges; round += 1) {
     const challenge = { presented, wwwAuthenticate: answer.headers['www-authenticate'], round };
-    const better = await deadline.race(options.authorization.answer(authorized, challenge));
+    const better = await deadline
+      .race(options.authorization.answer(authorized, challenge))
+      .catch(async (error: unknown) => {
+        // nobody reads it any more, and until then it has a connection
+        await answer.dump();
+        throw error;
+      });
     if (!better) break;
     await answer.dump();
     presented = better;
@@ -103,12 +132,17 @@ function failureOf(options: HttpClientOptions, request: HttpRequest, deadline: D
  * of a request's, so that a token service that hangs is the one that is named.
  */
 function exchangeOver(options: HttpClientOptions, transport: Transport): Exchange {
-  return async (method, first, headersFor) => {
+  return async ({ method, url: first, body }, headersFor) => {
     const deadline = new Deadline(options.clock, Math.ceil(options.timeoutMs / 2));
+    const form = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
     const send = (url: URL, trusted: boolean): Promise<HttpAnswer> =>
-      transport.send({ url, method, headers: headersFor(url, trusted) }, deadline);
+      transport.send(
+        { ...hopOf({ method, body }, url, trusted), headers: { ...form, ...headersFor(url, trusted) } },
+        deadline,
+      );
+    const isHome = (url: URL): boolean => url.origin === first.origin;
     try {
-      return endingWith(await followRedirects(options.upstream, method, first, send), deadline);
+      return endingWith(await followRedirects(options.upstream, method, first, isHome, send), deadline);
     } catch (error) {
       deadline.end();
       throw error;
@@ -125,12 +159,9 @@ function endingWith(answer: HttpAnswer, deadline: Deadline): HttpAnswer {
   return { ...answer, body: watchedBody(answer.body, { closed: () => deadline.end() }), dump };
 }
 
-function hopOf(request: HttpRequest, url: URL): Pick<HttpRequest, 'method' | 'body' | 'url'> {
-  return {
-    url,
-    ...(request.method && { method: request.method }),
-    ...(request.body !== undefined && { body: request.body }),
-  };
+function hopOf(request: Pick<HttpRequest, 'method' | 'body'>, url: URL, trusted: boolean): Hop {
+  const { method = 'GET', body } = request;
+  return { url, method, body, trusted };
 }
 
 function travellingHeaders(request: HttpRequest): Record<string, string> {
@@ -140,9 +171,9 @@ function travellingHeaders(request: HttpRequest): Record<string, string> {
 
 function logAnswer(log: Log | undefined, upstream: string, request: HttpRequest, answer: HttpAnswer): void {
   if (!log?.isLevelEnabled('debug')) return;
-  const { host, pathname } = answer.url;
+  const { host } = answer.url;
   log.debug(
-    { upstream, method: request.method ?? 'GET', host, path: pathname, status: answer.status },
+    { upstream, method: request.method ?? 'GET', host, path: publicPath(answer.url), status: answer.status },
     'upstream answered',
   );
 }

@@ -1,16 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { Agent, request as send, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { watchedBody } from './body.ts';
 import type { Deadline } from './deadline.ts';
-import { connectTimeoutMs, faultOfError, type FailedRequest } from './http-faults.ts';
+import { Dialling, type DiallingOptions } from './dialling.ts';
+import { faultOfError, faultOfProxy } from './faults.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 /** One request to one host: no redirects, no credentials but the headers that are given. */
-export type Hop = Omit<HttpRequest, 'signal'>;
+export interface Hop extends Omit<HttpRequest, 'signal'> {
+  /** Whether nobody without our trust led there: then trusted origins see our certificate. */
+  readonly trusted: boolean;
+}
 
 /** Connections of one upstream. */
 export interface Transport {
@@ -19,10 +23,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-interface TransportOptions {
-  readonly upstream: string;
-  readonly timeoutMs: number;
-  readonly connections: number;
+interface TransportOptions extends DiallingOptions {
   readonly version: string;
   readonly clock: Clock;
 }
@@ -30,58 +31,60 @@ interface TransportOptions {
 /** A body no larger than this is read to its end so that the connection can be used again. */
 const dumpLimit = 128 * 1024;
 
-/** Silence within a body for longer than this ends it, whatever the deadline. */
-const silenceMs = 30_000;
-
 /** Opens a pool of connections that nothing else shares. */
 export function openTransport(options: TransportOptions): Transport {
-  const agent = new Agent({
-    connections: options.connections,
-    pipelining: 1,
-    // the deadline bounds the wait for the head
-    headersTimeout: 0,
-    bodyTimeout: Math.min(silenceMs, options.timeoutMs),
-    allowH2: false,
-    connect: { timeout: connectTimeoutMs },
-  });
+  const dialling = new Dialling(options);
   return {
-    send: (hop, deadline) => sendHop(options, agent, hop, deadline),
-    close: () => agent.destroy(),
+    send: (hop, deadline) => sendHop(options, dialling, hop, deadline),
+    close: () => dialling.close(),
   };
 }
 
-async function sendHop(options: TransportOptions, agent: Agent, hop: Hop, deadline: Deadline): Promise<HttpAnswer> {
+async function sendHop(
+  options: TransportOptions,
+  dialling: Dialling,
+  hop: Hop,
+  deadline: Deadline,
+): Promise<HttpAnswer> {
+  const { upstream, version, clock, tls } = options;
   const { url, method = 'GET' } = hop;
-  const faultOf = (error: unknown, answered: boolean): unknown => {
+  const faultOf = (error: unknown, answered: boolean, via?: string): unknown => {
     if (deadline.abandoned) return deadline.reason;
-    const failed: FailedRequest = {
-      upstream: options.upstream,
-      method,
-      url,
-      expired: deadline.expired,
-      timeoutMs: deadline.timeoutMs,
-      answered,
-    };
-    return faultOfError(failed, error);
+    const { expired, timeoutMs } = deadline;
+    const ownAuthorities = tls.caFile !== undefined;
+    return faultOfError({ upstream, method, url, via, expired, timeoutMs, answered, ownAuthorities }, error);
   };
-  const sent = send(url, {
-    dispatcher: agent,
+  const way = await deadline.race(dialling.wayTo(url, hop.trusted)).catch((error: unknown) => {
+    throw faultOf(error, false);
+  });
+  const sent = way.dispatcher.request({
+    ...way.target,
     method,
-    headers: { 'user-agent': `chartroom/${options.version}`, ...hop.headers },
+    headers: merged({ 'user-agent': `chartroom/${version}` }, hop.headers ?? {}, way.headers),
     signal: deadline.signal,
     ...(hop.body !== undefined && { body: hop.body }),
   });
   try {
     // before it is connected nothing hears the signal
-    const answer = await deadline.race(sent);
-    return answerOf(answer, hop, options.clock, deadline, (error) => faultOf(error, true));
+    const answer = answerOf(await deadline.race(sent), hop, clock, deadline, (error) => faultOf(error, true));
+    if (way.via === undefined || answer.status !== 407) return answer;
+    await answer.dump();
+    throw faultOfProxy(upstream, way.via, url, answer.status);
   } catch (error) {
     sent.then(
       ({ body }) => body.destroy(),
       () => undefined,
     );
-    throw faultOf(error, false);
+    throw faultOf(error, false, way.via);
   }
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+/** Each field once: names that differ in case are one, of which the last stands as it is written. */
+function merged(...groups: readonly Fields[]): Fields {
+  const fields = groups.flatMap((group) => Object.entries(group));
+  return Object.fromEntries(new Map(fields.map((field) => [field[0].toLowerCase(), field])).values());
 }
 
 function answerOf(

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 
 /** A bound on a piece of work, told by a clock that tests turn by hand, joined with the caller's own signal. */
 export class Deadline {

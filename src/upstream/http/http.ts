@@ -1,15 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { Allowance } from './contract.ts';
+import type { Allowance } from '../contract.ts';
 
 /** One request to an upstream. Credentials are the client's business, never the caller's. */
 export interface HttpRequest {
   readonly url: URL;
   readonly method?: 'GET' | 'HEAD' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
   readonly signal: AbortSignal;
 }
+
+/**
+ * Why whoever answered was not told who we are: there is nothing to tell; it is not among those who are told; it would be,
+ * did our url have its scheme.
+ */
+export type Untold = 'anonymous' | 'elsewhere' | 'upgraded';
 
 /** An answer whatever its status, redirects already followed. The body must be consumed or dumped. */
 export interface HttpAnswer {
@@ -17,6 +23,8 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Where the answer came from after redirects. */
   readonly url: URL;
+  /** Absent where it was told who we are. */
+  readonly untold?: Untold | undefined;
   /** Whether the end of the body can be told from a cut connection: Content-Length or chunked. */
   readonly framed: boolean;
   readonly contentLength: number | undefined;
