@@ -13,12 +13,15 @@ const quoted = /"((?:\\[^]|[^"\\])*)"?/y;
 const bare = /[^\s,"]*/y;
 const token68 = /[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)/y;
 
+/** Real ones have a few hundred characters, and what they say is remembered for each place of a registry. */
+const maxLength = 2048;
+
 /**
  * Reads `WWW-Authenticate` (RFC 9110 section 11.6.1): several schemes in one header or several, values quoted or not,
- * any case. What cannot be read is skipped; it never throws.
+ * any case; no more than its first 2,048 characters. What cannot be read is skipped; it never throws.
  */
 export function parseChallenges(header: string | readonly string[] | undefined): OfferedScheme[] {
-  const scanner = new Scanner([header ?? []].flat().join(', '));
+  const scanner = new Scanner([header ?? []].flat().join(', ').slice(0, maxLength));
   const offered: { scheme: string; params: Map<string, string> }[] = [];
   while (!scanner.atEnd) {
     const name = scanner.name();

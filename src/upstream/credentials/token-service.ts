@@ -6,13 +6,19 @@ import { Fault } from '../../chart/fault.ts';
 import { readAll } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
-import { faultOfStatus, portOf, shortened } from '../http-faults.ts';
-import type { HttpAnswer } from '../http.ts';
+import { faultOfStatus, portOf, shortened } from '../http/faults.ts';
+import type { HttpAnswer } from '../http/http.ts';
+import type { Reach } from '../http/reach.ts';
 import type { Exchange, Presented } from './authorization.ts';
+import { expiryOf } from './jwt.ts';
+import { basicOf } from './login-header.ts';
+import type { Login } from './login.ts';
 import { trustOfRealm } from './token-realm.ts';
 
 /** Where a registry sends us for a token, and for what. */
 export interface TokenRequest {
+  /** Scheme, host and port of the registry. */
+  readonly registry: URL;
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
@@ -29,23 +35,32 @@ export interface Token {
 
 interface TokenServiceOptions {
   readonly upstream: string;
-  readonly registry: URL;
+  readonly reach: Reach;
   readonly clock: Clock;
 }
+
+/** What is exchanged for a token. */
+type Exchanged = Exclude<Login, { kind: 'bearer' }>;
 
 const maxTokens = 1000;
 const maxAnswerBytes = 64 * 1024;
 /** The life of a token whose issuer does not tell, by the token specification. */
 const defaultLifeMs = 60_000;
 
+/** Answers of token services that know no POST, or not for everybody (GCR, DigitalOcean, Artifactory, Azure). */
+const withoutPost = new Set([400, 401, 404, 405]);
+
 /**
- * Gets bearer tokens by GET, as the Docker token specification says, and keeps them for as long as they are good:
- * renewed after 80 % of their life and no later than 10 s before its end. One request per token however many wait.
+ * Gets bearer tokens, as the Docker token specification says: by GET for a password or for nobody, by POST for a refresh
+ * token. Keeps them for as long as they are good: renewed after 80 % of their life and no later than 10 s before its
+ * end. One request per token however many wait.
  */
 export class TokenService {
   readonly #options: TokenServiceOptions;
   readonly #tokens = new LRUCache<string, Token>({ max: maxTokens });
   readonly #flights = new SingleFlight<Token>();
+  /** Realms that refused a POST and answered a GET. */
+  readonly #getOnly = new LRUCache<string, true>({ max: maxTokens });
   #serial = 0;
 
   constructor(options: TokenServiceOptions) {
@@ -58,17 +73,16 @@ export class TokenService {
   }
 
   /**
-   * A token for the request. `basic` is the Authorization header that proves who we are, absent for anonymous. Faults
-   * with 'unauthorized' when the service may not be told it or refuses it. An old token is used to its end when no
-   * new one can be had.
+   * A token for the request, for a login or for nobody. Faults with 'unauthorized' when the service may not be told the
+   * login or refuses it. An old token is used to its end when no new one can be had.
    */
-  async get(request: TokenRequest, basic: string | undefined, exchange: Exchange): Promise<Token> {
-    const key = this.#keyOf(request, basic);
+  async get(request: TokenRequest, login: Exchanged | undefined, exchange: Exchange): Promise<Token> {
+    const key = keyOf(request, login);
     const kept = this.#tokens.get(key);
     const nowMs = this.#options.clock.elapsed();
     if (kept && nowMs < kept.renewAtMs) return kept;
     try {
-      return await this.#flights.run(key, () => this.#issue(key, request, basic, exchange));
+      return await this.#flights.run(key, () => this.#issue(key, request, login, exchange));
     } catch (error) {
       if (kept && nowMs < kept.expiresAtMs && this.#tokens.get(key) === kept) return kept;
       throw error;
@@ -86,14 +100,9 @@ export class TokenService {
     return undefined;
   }
 
-  #keyOf({ realm, service, scopes }: TokenRequest, basic: string | undefined): string {
-    const credential = basic && createHash('sha256').update(basic).digest('hex');
-    return JSON.stringify([this.#options.registry.origin, realm.href, service, scopes.toSorted(), credential]);
-  }
-
-  async #issue(key: string, request: TokenRequest, basic: string | undefined, exchange: Exchange): Promise<Token> {
-    const answer = await exchange('GET', tokenUrl(request), (url, trusted) => this.#headersFor(url, trusted, basic));
-    const fields = await this.#fieldsOf(answer, basic !== undefined);
+  async #issue(key: string, request: TokenRequest, login: Exchanged | undefined, exchange: Exchange): Promise<Token> {
+    const answer = await this.#ask(request, login, exchange);
+    const fields = await this.#fieldsOf(answer, login !== undefined);
     const text = [fields['token'], fields['access_token']].find(isToken);
     if (text === undefined) throw this.#noToken(answer.url);
     this.#serial += 1;
@@ -105,25 +114,36 @@ export class TokenService {
     return token;
   }
 
-  /** What a hop to the token service or wherever it redirects is told. */
-  #headersFor(url: URL, trusted: boolean, basic: string | undefined): Presented {
-    const { upstream, registry } = this.#options;
-    const trust = trustOfRealm(registry, url);
-    if (trust === 'refused') {
-      const message = `${upstream}: the registry ${registry.host} asks for a token from ${shortened(url.origin)}, which is not asked.`;
-      throw new Fault(
-        'unauthorized',
-        message,
-        'A token service must speak https, and not lie inside a private network.',
-      );
+  async #ask(request: TokenRequest, login: Exchanged | undefined, exchange: Exchange): Promise<HttpAnswer> {
+    const { realm } = request;
+    const headersFor = (proof: Presented) => (url: URL, trusted: boolean) => {
+      this.#expectFit(request.registry, url, login !== undefined, trusted);
+      return proof;
+    };
+    const byPost = login?.kind === 'identity' && !this.#getOnly.has(realm.href);
+    if (byPost) {
+      const answer = await exchange({ method: 'POST', url: realm, body: formOf(request, login.token) }, headersFor({}));
+      if (!withoutPost.has(answer.status)) return answer;
+      await answer.dump();
     }
-    if (basic === undefined) return {};
-    if (trust === 'credentials' && trusted) return { authorization: basic };
-    const message = `${upstream}: the registry ${registry.host} asks for a token from ${shortened(url.origin)}, which is not its own: the password was not sent.`;
+    const proof: Presented = login ? { authorization: basicOf(login) } : {};
+    const answer = await exchange({ method: 'GET', url: tokenUrl(request) }, headersFor(proof));
+    if (byPost && answer.status === 200) this.#getOnly.set(realm.href, true);
+    return answer;
+  }
+
+  /** Faults when a hop to the token service, or wherever it redirects, must not be told what the question holds. */
+  #expectFit(registry: URL, url: URL, isProof: boolean, trusted: boolean): void {
+    const trust = trustOfRealm(this.#options.reach, registry, url);
+    const where = `${this.#options.upstream}: the registry ${registry.host} asks for a token from ${shortened(url.origin)}`;
+    if (trust === 'refused') {
+      throw new Fault('unauthorized', `${where}, which is not asked.`, adviceOnRealm(registry, url));
+    }
+    if (!isProof || (trust === 'credentials' && trusted)) return;
     throw new Fault(
       'unauthorized',
-      message,
-      'Is this the right registry? A password goes to its own host and to the known token services only.',
+      `${where}, which is not its own: the password was not sent.`,
+      `Is this the right registry? Name ${shortened(url.origin)} in passCredentials if it may have the password.`,
     );
   }
 
@@ -138,8 +158,9 @@ export class TokenService {
     try {
       const fields: unknown = JSON.parse(body.toString('utf8'));
       return typeof fields === 'object' && fields !== null ? (fields as Record<string, unknown>) : {};
-    } catch (cause) {
-      throw this.#noToken(answer.url, cause);
+    } catch {
+      // the error of the parser quotes what it read, which may be part of a token
+      throw this.#noToken(answer.url);
     }
   }
 
@@ -163,6 +184,28 @@ export class TokenService {
   }
 }
 
+/** What mends a realm that is refused: nothing but TLS, unless it is only that it lies inside. */
+function adviceOnRealm(registry: URL, realm: URL): string {
+  return realm.protocol === 'https:' || registry.protocol === realm.protocol
+    ? `It lies inside a private network: name ${shortened(realm.origin)} in passCredentials if it is to be asked.`
+    : 'A token service must speak https, unless its registry is spoken to without TLS.';
+}
+
+function keyOf({ registry, realm, service, scopes }: TokenRequest, login: Exchanged | undefined): string {
+  const proof = login && createHash('sha256').update(JSON.stringify(login)).digest('hex');
+  return JSON.stringify([registry.origin, realm.href, service, scopes.toSorted(), proof]);
+}
+
+function formOf({ service, scopes }: TokenRequest, refreshToken: string): string {
+  return new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    client_id: 'chartroom',
+    ...(service !== undefined && { service }),
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+  }).toString();
+}
+
 /** The realm with its own query kept, then service and scopes. */
 function tokenUrl({ realm, service, scopes }: TokenRequest): URL {
   const url = new URL(realm);
@@ -179,23 +222,10 @@ function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]{1,32768}$/.test(value);
 }
 
-/** What `expires_in` or the token's own `exp` leaves, whichever is less. */
+/** What `expires_in` or the token's own `exp` leaves, whichever is less. One that has ended as it comes is so by our clock alone. */
 function lifeOf(token: string, expiresIn: unknown, nowMs: number): number {
   const seconds = Number(expiresIn);
   const told = seconds > 0 && Number.isFinite(seconds) ? seconds * 1000 : undefined;
-  const expiresAtMs = expiryOf(token);
-  const left = expiresAtMs === undefined ? undefined : Math.max(0, expiresAtMs - nowMs);
-  return Math.min(told ?? left ?? defaultLifeMs, left ?? Infinity);
-}
-
-/** `exp` of a JWT (RFC 7519), unverified: only the issuer's word on how long it is good. */
-function expiryOf(token: string): number | undefined {
-  const parts = token.split('.');
-  if (parts.length !== 3) return undefined;
-  try {
-    const { exp } = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8')) as { exp?: unknown };
-    return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+  const left = (expiryOf(token) ?? 0) - nowMs;
+  return left > 0 ? Math.min(told ?? left, left) : (told ?? defaultLifeMs);
 }
