@@ -1,12 +1,12 @@
-import { digestOf, isDigest, type Digest } from '../chart/digest.ts';
-import { Fault } from '../chart/fault.ts';
-import { maxManifestBytes, mediaTypes } from '../formats/oci-manifest.ts';
-import { readAll, TooManyBytes } from '../lib/bytes.ts';
-import { watchedBody } from './body.ts';
-import type { HttpAnswer, HttpClient } from './http.ts';
-import { faultOfRegistry, isAbsent, isWebPage, notARegistry } from './registry-faults.ts';
-import { nextPage } from './registry-paging.ts';
-import type { FileRef } from './registry-source.ts';
+import { digestOf, isDigest, type Digest } from '../../chart/digest.ts';
+import { Fault } from '../../chart/fault.ts';
+import { maxManifestBytes, mediaTypes } from '../../formats/oci-manifest.ts';
+import { readAll, TooManyBytes } from '../../lib/bytes.ts';
+import { watchedBody } from '../http/body.ts';
+import type { HttpAnswer, HttpClient } from '../http/http.ts';
+import { faultOfRegistry, isAbsent, isWebPage, notARegistry } from './faults.ts';
+import { nextPage } from './paging.ts';
+import type { FileRef } from './source.ts';
 
 /** A manifest as it came. */
 export interface FetchedManifest {
@@ -31,13 +31,24 @@ interface RegistryClientOptions {
   readonly upstream: string;
   readonly origin: URL;
   readonly http: HttpClient;
-  /** Pages of one list of tags at most. */
-  readonly maxPages: number;
+  /** Pages of one list at most; 1000 when absent. */
+  readonly maxPages?: number | undefined;
 }
 
+/** A list of names, as it is read and as messages call it. */
+interface NamedList {
+  readonly field: 'tags' | 'repositories';
+  /** What was asked for. */
+  readonly what: string;
+  readonly words: string;
+  /** Whether an answer to its first page says that there is no such list. */
+  readonly isAbsent: (answer: HttpAnswer) => boolean;
+}
+
+/** More is refused by many: by distribution with 400, by mirrors of it with 405. */
 const pageSize = 1000;
 const maxPageBytes = 4 * 1024 * 1024;
-const maxTags = 200_000;
+const maxNames = 200_000;
 
 const acceptManifests = [mediaTypes.manifest, mediaTypes.index, mediaTypes.dockerManifest, mediaTypes.dockerList].join(
   ', ',
@@ -55,26 +66,20 @@ export class RegistryClient {
   }
 
   /** All tags of a repository, each once, in order; never part of them. Undefined when there is no such repository. */
-  async tags(repository: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
-    const tags = new Set<string>();
-    const seen = new Set<string>();
-    let page: URL | undefined = this.#url(`${repository}/tags/list?n=${pageSize}`);
-    while (page) {
-      if (seen.size >= this.#options.maxPages) throw this.#badList(repository, `has more than ${seen.size} pages`);
-      seen.add(page.href);
-      const answer: HttpAnswer = await this.#get(page, 'GET', signal);
-      if (seen.size === 1 && isAbsent(answer)) return await absent(answer);
-      const found = await this.#readTags(answer, repository);
-      const before = tags.size;
-      for (const tag of found) tags.add(tag);
-      if (tags.size > maxTags) throw this.#badList(repository, `has more than ${maxTags} tags`);
-      page = nextPage(page, answer.headers['link']);
-      if (!page || !seen.has(page.href)) continue;
-      // some servers go on linking to their last page
-      if (tags.size > before) throw this.#badList(repository, 'leads in a circle');
-      page = undefined;
-    }
-    return [...tags].toSorted();
+  tags(repository: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    const words = `the list of tags of ${repository}`;
+    const url = this.#url(`${repository}/tags/list?n=${pageSize}`);
+    return this.#names(url, { field: 'tags', what: repository, words, isAbsent }, signal);
+  }
+
+  /**
+   * All repositories that a catalog names, each once, in order; never part of them. It is at `/v2/_catalog` unless `at`
+   * says where. Undefined when the registry has no such thing.
+   */
+  catalog(signal: AbortSignal, at: URL = this.#url('_catalog')): Promise<readonly string[] | undefined> {
+    const url = new URL(`${at.href}?n=${pageSize}`);
+    const words = 'its list of repositories';
+    return this.#names(url, { field: 'repositories', what: words, words, isAbsent: isNoCatalog }, signal);
   }
 
   /** What a tag points to; undefined when it is not there. Docker Hub does not count this as a pull. */
@@ -153,12 +158,32 @@ export class RegistryClient {
     return this.#options.http.request({ url, method, signal, headers });
   }
 
-  async #readTags(answer: HttpAnswer, repository: string): Promise<readonly string[]> {
-    await this.#expectOk(answer, repository);
-    const body = await this.#read(answer, maxPageBytes, `the list of tags of ${repository}`);
-    const tags = tagsIn(body);
-    if (tags) return tags;
-    throw this.#badList(repository, 'is not what the specification says');
+  /** The names in a list of several pages, each once, in order. */
+  async #names(first: URL, list: NamedList, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    const names = new Set<string>();
+    const seen = new Set<string>();
+    for (let page: URL | undefined = first; page;) {
+      if (seen.size >= this.#maxPages) throw this.#badList(list, `has more than ${seen.size} pages`);
+      seen.add(page.href);
+      const answer: HttpAnswer = await this.#get(page, 'GET', signal);
+      if (seen.size === 1 && list.isAbsent(answer)) return await absent(answer);
+      const before = names.size;
+      for (const name of await this.#readNames(answer, list)) names.add(name);
+      if (names.size > maxNames) throw this.#badList(list, `has more than ${maxNames} names`);
+      page = nextPage(page, answer.headers['link']);
+      if (!page || !seen.has(page.href)) continue;
+      // some servers go on linking to their last page
+      if (names.size > before) throw this.#badList(list, 'leads in a circle');
+      page = undefined;
+    }
+    return [...names].toSorted();
+  }
+
+  async #readNames(answer: HttpAnswer, list: NamedList): Promise<readonly string[]> {
+    await this.#expectOk(answer, list.what);
+    const names = namesIn(await this.#read(answer, maxPageBytes, list.words), list.field);
+    if (names) return names;
+    throw this.#badList(list, 'is not what the specification says');
   }
 
   async #expectOk(answer: HttpAnswer, what: string): Promise<void> {
@@ -180,14 +205,25 @@ export class RegistryClient {
     }
   }
 
-  #badList(repository: string, problem: string): Fault {
-    const message = `${this.#options.upstream}: the list of tags of ${repository} ${problem}.`;
+  get #maxPages(): number {
+    return this.#options.maxPages ?? 1000;
+  }
+
+  #badList({ words }: NamedList, problem: string): Fault {
+    const message = `${this.#options.upstream}: ${words} ${problem}.`;
     return new Fault('listing-invalid', message, 'The last good listing stays. Look at it with another client.');
   }
 }
 
 /** Registries and proxies that know no HEAD answer it with one of these. */
 const withoutHead = new Set([400, 405, 501]);
+
+/** What registries without a catalog answer when they are asked for it. */
+const withoutCatalog = new Set([400, 404, 405, 410, 501]);
+
+function isNoCatalog(answer: HttpAnswer): boolean {
+  return withoutCatalog.has(answer.status) && !isWebPage(answer);
+}
 
 async function absent(answer: HttpAnswer): Promise<undefined> {
   await answer.dump();
@@ -199,14 +235,15 @@ function digestIn({ headers }: HttpAnswer): Digest | undefined {
   return isDigest(text) ? text : undefined;
 }
 
-/** The tags of one page; null stands for none. Undefined when it is no such list. */
-function tagsIn(body: Buffer): readonly string[] | undefined {
+/** The names of one page; null stands for none. Undefined when it is no such list. */
+function namesIn(body: Buffer, field: NamedList['field']): readonly string[] | undefined {
   try {
     const page: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof page !== 'object' || page === null || !('tags' in page)) return undefined;
-    if (page.tags === null) return [];
-    if (!Array.isArray(page.tags)) return undefined;
-    return page.tags.every((tag) => typeof tag === 'string') ? page.tags : undefined;
+    if (typeof page !== 'object' || page === null || !(field in page)) return undefined;
+    const names: unknown = (page as Readonly<Record<string, unknown>>)[field];
+    if (names === null) return [];
+    if (!Array.isArray(names)) return undefined;
+    return names.every((name) => typeof name === 'string') ? names : undefined;
   } catch {
     return undefined;
   }

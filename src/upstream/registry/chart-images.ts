@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache';
 
-import type { SourceRef } from '../chart/catalog.ts';
-import { digestOf, isDigest, type Digest } from '../chart/digest.ts';
-import { Fault } from '../chart/fault.ts';
-import { chartMetadata } from '../formats/chart-metadata.ts';
-import { maxConfigBytes, readConfig, readManifest, type ChartManifest } from '../formats/oci-manifest.ts';
-import { readAll, TooManyBytes } from '../lib/bytes.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Description, Incoming, Part } from './contract.ts';
-import { chartOf } from './registry-address.ts';
-import type { RegistryClient } from './registry-client.ts';
-import { pinnedSource, readSource, type RegistrySource } from './registry-source.ts';
+import type { SourceRef } from '../../chart/catalog.ts';
+import { digestOf, isDigest, type Digest } from '../../chart/digest.ts';
+import { Fault } from '../../chart/fault.ts';
+import { chartMetadata } from '../../formats/chart-metadata.ts';
+import { maxConfigBytes, readConfig, readManifest, type ChartManifest } from '../../formats/oci-manifest.ts';
+import { readAll, TooManyBytes } from '../../lib/bytes.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Description, Incoming, Part } from '../contract.ts';
+import { chartOf } from './address.ts';
+import type { RegistryClient } from './client.ts';
+import { pinnedSource, readSource, type RegistrySource } from './source.ts';
 
 interface ChartImagesOptions {
   readonly upstream: string;
@@ -90,10 +90,15 @@ export class ChartImages {
   /** The chart's manifest, remembered for a moment. */
   async #image(place: RegistrySource, signal: AbortSignal): Promise<ChartImage | undefined> {
     const { clock } = this.#options;
-    const kept = this.#images.get(place.name);
+    const key = `${place.repository}@${place.reference}`;
+    const kept = this.#images.get(key);
     if (kept && (isDigest(place.reference) || clock.elapsed() - kept.atMs < rememberMs)) return kept.image;
     const image = await this.#fetch(place, place.reference, signal);
-    if (image) this.#images.set(place.name, { image, atMs: clock.elapsed() });
+    // what was listed is gone: the tag may have moved since
+    if (!image && place.tag !== undefined && place.tag !== place.reference) {
+      return this.#fetch(place, place.tag, signal);
+    }
+    if (image) this.#images.set(key, { image, atMs: clock.elapsed() });
     return image;
   }
 
@@ -173,9 +178,9 @@ export class ChartImages {
   }
 }
 
-/** The version that a tag promises; a digest promises none. */
-function versionIn({ reference }: RegistrySource): string | undefined {
-  return isDigest(reference) ? undefined : reference.replaceAll('_', '+');
+/** The version that a tag promises; a digest alone promises none. */
+function versionIn({ tag }: RegistrySource): string | undefined {
+  return tag?.replaceAll('_', '+');
 }
 
 /** Upstream's own text, fit for a message. */

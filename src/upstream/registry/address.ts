@@ -1,5 +1,5 @@
-import { Fault } from '../chart/fault.ts';
-import { isRepository } from '../formats/oci-manifest.ts';
+import { Fault } from '../../chart/fault.ts';
+import { isRepository } from '../../formats/oci-manifest.ts';
 
 /** Where a registry is and which part of it is meant. */
 export interface RegistryAddress {

@@ -2,7 +2,7 @@ const link = /<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]*)
 const nextRelation = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s;,]))/i;
 
 /**
- * The next page of a list of tags, from `Link` (RFC 8288; distribution specification, listing tags). Only the query of
+ * The next page of a list, from `Link` (RFC 8288; distribution specification, listing tags). Only the query of
  * the link is used, upon the address that was asked: servers behind a proxy name their inside host there or lose a
  * prefix, and no link may lead us elsewhere. Undefined when there is no next page.
  */

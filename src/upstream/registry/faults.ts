@@ -1,8 +1,9 @@
-import { Fault } from '../chart/fault.ts';
-import { readAll } from '../lib/bytes.ts';
-import { faultOfStatus, requestLine, shortened } from './http-faults.ts';
-import type { HttpAnswer } from './http.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { Fault } from '../../chart/fault.ts';
+import { readAll } from '../../lib/bytes.ts';
+import { publicPath } from '../../lib/public-path.ts';
+import { faultOfRefusal, faultOfStatus, requestLine, shortened } from '../http/faults.ts';
+import type { HttpAnswer } from '../http/http.ts';
+import { parseRetryAfter } from '../http/retry-after.ts';
 
 const maxErrorBytes = 16 * 1024;
 
@@ -33,13 +34,11 @@ function codeWord(code: unknown): string | undefined {
 export async function faultOfRegistry(upstream: string, answer: HttpAnswer, what: string): Promise<Fault> {
   const error = await readError(answer);
   const told = error.code ? `${answer.status} ${error.code}` : String(answer.status);
-  if (answer.status === 401) {
-    const message = `${upstream}: the registry refused these credentials for ${what} (${told}).`;
-    return new Fault(
-      'unauthorized',
-      message,
-      'Check auth; a token may have expired. Without auth: what is not public needs it.',
-    );
+  if (answer.status === 401) return faultOfRefusal(upstream, answer, what, 'registry');
+  // Amazon's says 403 to a password that is older than twelve hours
+  if (answer.status === 403 && /\btoken has expired\b/i.test(error.message)) {
+    const message = `${upstream}: the registry refused these credentials for ${what} (${answer.status}).`;
+    return new Fault('unauthorized', message, 'Check auth; a token may have expired.');
   }
   if (answer.status === 403 && answer.retryAfterMs === undefined) {
     const message = `${upstream}: the registry does not allow reading ${what} with these credentials (${told}).`;
@@ -64,7 +63,7 @@ export function isWebPage(answer: HttpAnswer): boolean {
 /** What answers there is no registry: a web page, or nothing where a registry has something. */
 export function notARegistry(upstream: string, answer: HttpAnswer): Fault {
   const found = isWebPage(answer) ? 'a web page' : `${answer.status}`;
-  const where = shortened(answer.url.origin + answer.url.pathname);
+  const where = shortened(answer.url.origin + publicPath(answer.url));
   const message = `${upstream}: ${where} answered with ${found}, not as a registry does.`;
   return new Fault('not-a-registry', message, 'Is the host right? Is a login page in the way?');
 }

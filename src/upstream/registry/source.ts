@@ -1,6 +1,6 @@
-import type { SourceRef } from '../chart/catalog.ts';
-import { isDigest, type Descriptor, type Digest } from '../chart/digest.ts';
-import { isRepository, isTag } from '../formats/oci-manifest.ts';
+import type { SourceRef } from '../../chart/catalog.ts';
+import { isDigest, type Descriptor, type Digest } from '../../chart/digest.ts';
+import { isRepository, isTag } from '../../formats/oci-manifest.ts';
 
 /** What must be known of a blob to open it. */
 export type FileRef = Pick<Descriptor, 'digest' | 'size'>;
@@ -14,11 +14,13 @@ export interface ChartFiles {
 
 /** A chart in a registry, read from a source. */
 export interface RegistrySource {
-  /** `<repository>:<tag>` or `<repository>@<digest>`. */
+  /** `<repository>:<tag>`, `<repository>:<tag>@<digest>` or `<repository>@<digest>`. */
   readonly name: string;
   readonly repository: string;
-  /** A tag or a digest. */
+  /** The digest, or the tag where none is known. */
   readonly reference: string;
+  /** Promises the version, where it is known. */
+  readonly tag?: string | undefined;
   /** Present where a manifest need not be asked. */
   readonly files?: ChartFiles | undefined;
 }
@@ -35,20 +37,30 @@ export function pinnedSource(repository: string, digestOfTag: Digest, files?: Ch
   return `${repository}@${digestOfTag}${word('archive')}${word('provenance')}`;
 }
 
-/** Reads `<repository>:<tag>` and what `pinnedSource` makes; undefined for anything else. */
+/** A tag as a listing has it: `<repository>:<tag>`, with `@<digest>` where the listing says what it points to. */
+export function listedSource(repository: string, tag: string, digest?: Digest): SourceRef {
+  return `${repository}:${tag}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/** Reads what `listedSource` and `pinnedSource` make; undefined for anything else. */
 export function readSource(source: SourceRef): RegistrySource | undefined {
   const [, name = '', words] = /^(\S+)(?: (.*))?$/.exec(source) ?? [];
   const place = readName(name);
   if (words === undefined) return place;
   const files = readFiles(words);
   // a tag may move away from its files
-  return place && files && isDigest(place.reference) ? { ...place, files } : undefined;
+  return place && files && place.tag === undefined ? { ...place, files } : undefined;
 }
 
+const nameGrammar = /^([^:@]+)(?=[:@])(?::([^:@]+))?(?:@(.+))?$/;
+
 function readName(name: string): RegistrySource | undefined {
-  const [, repository = '', mark, reference = ''] = /^([^:@]+)([:@])(.+)$/.exec(name) ?? [];
-  const fits = mark === ':' ? isTag(reference) : isDigest(reference);
-  return fits && isRepository(repository) ? { name, repository, reference } : undefined;
+  const [, repository, tag, digest] = nameGrammar.exec(name) ?? [];
+  const reference = digest ?? tag;
+  if (repository === undefined || reference === undefined || !isRepository(repository)) return undefined;
+  if (digest !== undefined && !isDigest(digest)) return undefined;
+  if (tag === undefined) return { name, repository, reference };
+  return isTag(tag) ? { name, repository, reference, tag } : undefined;
 }
 
 const file = '(sha256:[0-9a-f]{64}),(0|[1-9]\\d{0,15})';
