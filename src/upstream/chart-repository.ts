@@ -2,9 +2,10 @@ import { Catalog, type Claim, type SourceRef, type Validator } from '../chart/ca
 import { Fault } from '../chart/fault.ts';
 import { indexTooLarge, type IndexContents, type IndexQuestion, type UnchangedIndex } from '../formats/index.ts';
 import { TooManyBytes } from '../lib/bytes.ts';
+import { publicPath } from '../lib/public-path.ts';
 import type { Incoming, Listing, Part, Unchanged, Upstream } from './contract.ts';
-import { faultOfStatus } from './http-faults.ts';
-import type { HttpAnswer, HttpClient } from './http.ts';
+import { faultOfStatus } from './http/faults.ts';
+import type { HttpAnswer, HttpClient } from './http/http.ts';
 
 /** What a chart repository as an upstream needs to know. */
 export interface ChartRepositoryOptions {
@@ -21,6 +22,10 @@ export interface ChartRepositoryOptions {
   /** Opens what an index names with an `oci://` url. */
   readonly openOci: (url: string, part: Part, signal: AbortSignal) => Promise<Incoming | undefined>;
   readonly maxIndexBytes: number;
+  /** Where a url of the index is asked for, when that is not the url itself; undefined for what is none. May fault. */
+  readonly locate?: (url: URL) => URL | undefined;
+  /** Lists when there is no index.yaml, which is a fault otherwise. */
+  readonly listWithoutIndex?: Upstream['list'];
 }
 
 /**
@@ -48,14 +53,7 @@ async function list(
 ): Promise<Listing | Unchanged> {
   const validator = knowledge.last;
   const answer = await options.http.request({ url: indexUrl(options.url), headers: conditions(validator), signal });
-  if (answer.status === 304 && (validator?.etag ?? validator?.lastModified) !== undefined) {
-    await answer.dump();
-    return { unchanged: true, validator: { ...validator, ...validatorsOf(answer) } };
-  }
-  if (answer.status !== 200) {
-    await answer.dump();
-    throw noIndex(options, answer);
-  }
+  if (answer.status !== 200) return listNothing(options, answer, knowledge, signal);
   const contents = await readBody(options, answer, knowledge);
   const told = { ...validatorsOf(answer), content: contents.content };
   if ('unchanged' in contents) {
@@ -64,6 +62,21 @@ async function list(
   }
   const { claims, rows, rejected, examples } = contents;
   return { claims, rejected, examples, validator: { ...told, rows } };
+}
+
+/** What an answer without an index means. */
+async function listNothing(
+  options: ChartRepositoryOptions,
+  answer: HttpAnswer,
+  { last: validator, known }: Knowledge,
+  signal: AbortSignal,
+): Promise<Listing | Unchanged> {
+  await answer.dump();
+  if (answer.status === 304 && (validator?.etag ?? validator?.lastModified) !== undefined) {
+    return { unchanged: true, validator: { ...validator, ...validatorsOf(answer) } };
+  }
+  if (isAbsent(answer) && options.listWithoutIndex) return options.listWithoutIndex(validator, signal, known);
+  throw noIndex(options, answer);
 }
 
 /** Asks for the whole index: no request says less, and an index is what such an upstream answers for. */
@@ -98,11 +111,15 @@ function validatorsOf({ headers }: HttpAnswer): Validator {
   return { ...(etag && { etag }), ...(lastModified && { lastModified }) };
 }
 
+function isAbsent({ status }: HttpAnswer): boolean {
+  return status === 404 || status === 410;
+}
+
 function noIndex({ name }: ChartRepositoryOptions, answer: HttpAnswer): Fault {
-  if (answer.status !== 404 && answer.status !== 410) return faultOfStatus(name, answer);
+  if (!isAbsent(answer)) return faultOfStatus(name, answer);
   return new Fault(
     'not-a-repository',
-    `${name}: there is no index.yaml at ${answer.url.origin}${answer.url.pathname} (${answer.status}).`,
+    `${name}: there is no index.yaml at ${answer.url.origin}${publicPath(answer.url)} (${answer.status}).`,
     'Is the path right? Some servers answer 404 to requests without credentials.',
   );
 }
@@ -130,7 +147,7 @@ async function readBody(
     throw indexTooLarge(upstream, maxBytes);
   }
   try {
-    const url = `${answer.url.origin}${answer.url.pathname}`;
+    const url = `${answer.url.origin}${publicPath(answer.url)}`;
     return await options.readIndex({ upstream, url, gzip, maxBytes, ...knowledge }, answer.body);
   } catch (error) {
     throw error instanceof TooManyBytes ? indexTooLarge(upstream, maxBytes) : error;
@@ -177,24 +194,28 @@ async function openUrl(
   const answer = await options.http.request({ url, signal });
   if (answer.status === 200) return { size: answer.contentLength, body: answer.body };
   await answer.dump();
-  if (answer.status === 404 || answer.status === 410) return undefined;
+  if (isAbsent(answer)) return undefined;
   throw faultOfStatus(options.name, answer);
 }
 
 const absolute = /^[a-z][a-z0-9+.-]*:/i;
+/** Amazon S3, which takes a `+` in a path for a space. */
+const amazonS3 = /(?:^|\.)s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?$/;
 
 /** A relative url keeps the query of the repository's own, as Helm has it, unless it leads elsewhere (`//host/path`). */
-function archiveUrl({ name, url: base }: ChartRepositoryOptions, text: string): URL {
+function archiveUrl({ name, url: base, locate }: ChartRepositoryOptions, text: string): URL {
   const folder = new URL(base);
   folder.pathname = `${folder.pathname.replace(/\/$/, '')}/`;
-  const url = URL.parse(text, folder.href);
+  const named = URL.parse(text, folder.href);
+  const url = named && locate ? locate(named) : named;
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new Fault(
       'upstream-failed',
       `${name}: its index names an archive at a url that is none.`,
-      'Its publisher must mend the index.',
+      'Its publisher must mend the index; of s3:// and gs:// urls make the bucket itself an upstream.',
     );
   }
   if (!absolute.test(text) && url.origin === base.origin) url.search = base.search;
+  if (amazonS3.test(url.hostname)) url.pathname = url.pathname.replaceAll('+', '%2B');
   return url;
 }

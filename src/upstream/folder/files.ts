@@ -2,29 +2,10 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
-import { compareText } from '../chart/version.ts';
+import { compareText } from '../../chart/version.ts';
+import type { FoundArchive, FoundArchives, RefusedArchive } from '../archives.ts';
 
-/** An archive as the folder shows it before it is read. */
-export interface FoundFile {
-  /** Below the folder, with slashes. */
-  readonly path: string;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-}
-
-/** What is left alone, and why. */
-export interface RefusedFile {
-  readonly path: string;
-  readonly reason: 'bad-path' | 'outside-folder' | 'not-a-file';
-}
-
-/** What is in a folder, both in the order of their paths. */
-export interface FoundFiles {
-  readonly files: readonly FoundFile[];
-  readonly refused: readonly RefusedFile[];
-}
-
-type Sighting = FoundFile | RefusedFile;
+type Sighting = FoundArchive | RefusedArchive;
 
 const extension = '.tgz';
 const width = 32;
@@ -38,16 +19,16 @@ export function isAbsence(error: unknown): boolean {
 
 /**
  * Finds `*.tgz` in a folder and in the folders right in it, as `helm repo index` does, except in those whose name
- * begins with a dot. Links are followed while they stay in the folder. Rejects with the file system's error when the
- * folder, or one in it, cannot be read.
+ * begins with a dot; their stamps are the times they were changed, in nanoseconds. Links are followed while they stay in
+ * the folder. Rejects with the file system's error when the folder, or one in it, cannot be read.
  */
-export async function findFiles(folder: string, signal: AbortSignal): Promise<FoundFiles> {
+export async function findFiles(folder: string, signal: AbortSignal): Promise<FoundArchives> {
   const root = await realpath(folder);
   const sightings = await look(root, '', signal);
   const inOrder = sightings.toSorted((a, b) => compareText(a.path, b.path));
   return {
-    files: inOrder.filter((one): one is FoundFile => !('reason' in one)),
-    refused: inOrder.filter((one): one is RefusedFile => 'reason' in one),
+    files: inOrder.filter((one): one is FoundArchive => !('reason' in one)),
+    refused: inOrder.filter((one): one is RefusedArchive => 'reason' in one),
   };
 }
 
@@ -76,7 +57,7 @@ async function sight(root: string, path: string, plain: boolean, signal: AbortSi
   if (!kind) return [];
   if (!plain && (await leavesFolder(root, path))) return [{ path, reason: 'outside-folder' }];
   if (kind === 'folder') return look(root, `${path}/`, signal);
-  return [kind === 'archive' ? { path, size: Number(info.size), mtimeNs: info.mtimeNs } : { path, reason: kind }];
+  return [kind === 'archive' ? { path, size: Number(info.size), stamp: String(info.mtimeNs) } : { path, reason: kind }];
 }
 
 /** What a file is to us; undefined when it is nothing. */
