@@ -1,3 +1,4 @@
+import { isDescribed } from '../chart/catalog.ts';
 import { Fault } from '../chart/fault.ts';
 import { namesIn, type Survey } from '../chart/survey.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -169,7 +170,7 @@ export class Ahead {
   async #describeOne(known: Known, chart: string, version: string): Promise<void> {
     const { turns, batches, blobs, signal } = this.#parts;
     for (const claim of known.catalog.find(chart, version)?.claims ?? []) {
-      if (claim.metadata !== undefined || claim.refused !== undefined) continue;
+      if (isDescribed(claim) || claim.refused !== undefined) continue;
       const described = await turns.take(known, 'ahead', () => describeVersion({ known, claim, blobs, signal }));
       if (!described) throw untagged(known, chart, version);
       batches.addDescribed(known, described);

@@ -89,6 +89,8 @@ export interface UpstreamStatus {
   /** Rows of the last good listing that were dropped, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly fault?: FaultReport | undefined;
+  /** What is configured and should not stay so; a sentence each, absent where there is none. */
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** A version that could not be fetched ahead. It is tried again. */
@@ -228,6 +230,26 @@ export interface Finding {
   readonly harmless: boolean;
   /** How it was put right, in one sentence; absent when it was not. */
   readonly repaired?: string | undefined;
+}
+
+/** How asking one place went. */
+export interface Trial {
+  /** An upstream's name, or `store`. */
+  readonly name: string;
+  /** Of an upstream, or the kind of store. */
+  readonly type: string;
+  /** In words, without secrets; absent for the store. */
+  readonly authenticatedBy?: string | undefined;
+  /** Chart names that it lists and may offer; absent where nothing can be listed, and for the store. */
+  readonly charts?: number | undefined;
+  readonly durationMs: number;
+  readonly fault?: FaultReport | undefined;
+}
+
+/** For the command line: asks every upstream that is not retired, and the store, once. */
+export interface Prober {
+  /** All at once, in the order of the configuration, the store last. Never rejects but with the signal's reason. */
+  probe(signal: AbortSignal): Promise<readonly Trial[]>;
 }
 
 /** What was looked at. */

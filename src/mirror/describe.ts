@@ -25,7 +25,8 @@ export async function describeVersion(parts: {
       manifest: await blobs.put(description.manifest, mediaTypes.manifest),
       config: await blobs.put(description.config, mediaTypes.chartConfig),
     };
-    return { ...claim, ...description.claim, chart: claim.chart, version: claim.version, tag: claim.source, documents };
+    const { chart, version, source: tag } = claim;
+    return { ...claim, brief: undefined, ...description.claim, chart, version, tag, documents };
   } catch (error) {
     if (!(error instanceof Fault) || !final.has(error.code)) throw error;
     return { ...claim, tag: claim.source, refused: error.code };

@@ -1,5 +1,5 @@
-import type { ChartVersion, KnownClaim } from '../chart/catalog.ts';
-import { Fault } from '../chart/fault.ts';
+import { isDescribed, type ChartVersion, type KnownClaim } from '../chart/catalog.ts';
+import { Fault, type FaultCode } from '../chart/fault.ts';
 import type { Holding, KeptVersion } from '../chart/holding.ts';
 import { mediaTypes } from '../formats/oci-manifest.ts';
 import { timestamp, type Clock } from '../lib/clock.ts';
@@ -202,7 +202,7 @@ export class Fills {
     const { blobs, batches, signal } = this.#parts;
     const described = await Promise.all(
       claims.map(async (claim) => {
-        if (claim.metadata !== undefined) return claim;
+        if (isDescribed(claim)) return claim;
         const better = await describeVersion({ known, claim, blobs, signal });
         if (better) batches.addDescribed(known, better);
         return better;
@@ -215,11 +215,17 @@ export class Fills {
   }
 }
 
+const refusals: Partial<Readonly<Record<FaultCode, string>>> = {
+  'not-a-chart': 'is not a chart',
+  'archive-invalid': 'is not a chart of that name and version that Helm would take',
+  'too-large': 'is not a chart: its manifest or config is larger than any chart needs',
+};
+
 /** Its registry has something under that tag. */
 export function noChart({ name }: Known, { chart, version, refused }: KnownClaim): Fault {
   return new Fault(
     refused ?? 'not-a-chart',
-    `${name}: what is tagged ${version} of ${chart} is not a chart that can be offered (${refused}).`,
+    `${name}: what is tagged ${version} of ${chart} ${refusals[refused ?? 'not-a-chart'] ?? 'is not a chart that can be offered'}.`,
     'Charts are put into a registry with helm push; look at the tag with another client.',
   );
 }

@@ -17,9 +17,12 @@ export async function retrying<T>(
     try {
       return await work();
     } catch (error) {
-      const again = error instanceof Fault && passing.has(error.code) && error.retryAfterMs === undefined;
-      if (!again || attempt >= options.attempts) throw error;
+      if (!mayPass(error) || attempt >= options.attempts) throw error;
       await options.clock.sleep(backoffMs(attempt, firstWaitMs, maxWaitMs), options.signal);
     }
   }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof Fault && passing.has(error.code) && !error.lasting && error.retryAfterMs === undefined;
 }

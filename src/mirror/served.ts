@@ -75,7 +75,7 @@ export class Served {
   /** Builds the index anew and serves it. A call while one is being built waits for a later one. */
   rebuild(): Promise<void> {
     this.#again = true;
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= this.#run();
     return this.#running;
   }
 
@@ -85,15 +85,18 @@ export class Served {
   }
 
   async #run(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      for (const member of this.#members) member.unserved = false;
-      try {
+    try {
+      while (this.#again) {
+        this.#again = false;
+        for (const member of this.#members) member.unserved = false;
         await this.#build();
-      } catch (error) {
-        for (const member of this.#members) member.unserved = true;
-        throw error;
       }
+    } catch (error) {
+      for (const member of this.#members) member.unserved = true;
+      throw error;
+    } finally {
+      // at once: whoever asks after the last look begins anew
+      this.#running = undefined;
     }
   }
 

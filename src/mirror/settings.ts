@@ -28,4 +28,6 @@ export interface UpstreamSettings {
   readonly unlisted: boolean;
   /** Names and globs of the charts it may offer, as `nameFilter` reads them. */
   readonly charts: readonly string[];
+  /** What an operator should go on seeing while it is configured so; a sentence each. */
+  readonly warnings: readonly string[];
 }

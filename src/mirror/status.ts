@@ -26,6 +26,7 @@ export function statusOf(known: Known, contested: number): UpstreamStatus {
     counts: countsOf(known, contested),
     rejected,
     ...(fault && { fault: withNextAttempt(faultReport(fault), nextAttempt) }),
+    ...(settings.warnings.length > 0 && { warnings: settings.warnings }),
   };
 }
 

@@ -110,7 +110,8 @@ export class Syncs {
       known.attempts = { ...attempts, failures: 0, lastSuccessMs: clock.now() };
       const report = this.#report(known, changes, Math.round(clock.elapsed() - startedMs));
       known.syncs.add(report.unchanged ? 'unchanged' : 'changed');
-      log.info({ ...report }, 'synced');
+      const { warnings } = known.settings;
+      log.info({ ...report, ...(warnings.length > 0 && { warnings }) }, 'synced');
       if (report.rewritten > 0) log.warn({ upstream: known.name, versions: report.rewritten }, rewrittenAdvice(known));
       return report;
     } catch (error) {
@@ -168,8 +169,9 @@ export class Syncs {
       const now = this.#dateOfNews(record);
       const severity = severityOf(known, listing !== undefined, options);
       const reconcile = () => {
-        const { catalog: before, snapshot, fresh } = known;
-        const input = { known: before.table, held: snapshot.table, fresh: [...fresh.values()], now, ...severity };
+        const { catalog: before, snapshot, fresh, settings } = known;
+        const rows = { known: before.table, held: snapshot.table, fresh: [...fresh.values()] };
+        const input = { ...rows, charts: settings.charts, now, ...severity };
         return listing ? jobs.run('reconcile', { ...input, listed: listing.claims }) : jobs.run('repeat', input);
       };
       let reconciled = await reconcile();
@@ -254,11 +256,11 @@ function severityOf({ settings }: Known, isNew: boolean, { acceptShrink = false,
   return { patience: acceptShrink ? 1 : usual, maxLoss: isGuarded ? settings.maxShrink : 1 };
 }
 
-function shrunken({ name, settings }: Known, { known, listed }: Shrunken): Fault {
+function shrunken({ name }: Known, { known, listed }: Shrunken): Fault {
   return new Fault(
     'listing-refused',
-    `${name}: lists ${listed} of the ${known} versions it listed, which is less than maxShrink (${settings.maxShrink * 100}%) allows. The last good listing stays.`,
-    `If that is meant, accept it with POST /api/v1/upstreams/${name}/sync?accept=shrink.`,
+    `${name}: lists ${listed} versions, it listed ${known}. The last good listing stays.`,
+    `Accept it with POST /api/v1/upstreams/${name}/sync?accept=shrink.`,
   );
 }
 
@@ -275,12 +277,17 @@ function retired({ name }: Known): Fault {
   );
 }
 
-function nothingThere(known: Known, rejected: Listing['rejected']): Fault {
+function nothingThere({ name, listed }: Known, rejected: Listing['rejected']): Fault {
+  const what = listed ? 'nothing it lists is a chart we are to offer' : 'the first listing has no charts';
+  return noCharts(name, what, rejected);
+}
+
+/** A listing without a chart for us. */
+export function noCharts(upstream: string, what: string, rejected: Listing['rejected']): Fault {
   const dropped = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-  const what = known.listed ? 'nothing it lists is a chart we are to offer' : 'the first listing has no charts';
   return new Fault(
     'no-charts-found',
-    `${known.name}: ${what}${dropped > 0 ? ` (${dropped} rows were dropped)` : ''}.`,
+    `${upstream}: ${what}${dropped > 0 ? ` (${dropped} rows were dropped)` : ''}.`,
     'Check the url and the charts option; an empty repository is listed as soon as it has a chart.',
   );
 }
