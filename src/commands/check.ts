@@ -1,3 +1,5 @@
+import { alignColumns, count } from './columns.ts';
+
 /** What `check` says of a valid configuration, in words and without secrets. */
 export interface CheckedConfig {
   readonly file: string;
@@ -45,23 +47,8 @@ function reportProblems(problems: readonly string[]): string {
   return [...problems, '', `${count(problems.length, 'problem')}.`, ''].join('\n');
 }
 
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
 const columns = ['name', 'type', 'url', 'interval', 'mirror', 'auth', 'charts'] as const;
 
 function rowOf(upstream: CheckedUpstream): readonly string[] {
   return columns.map((column) => upstream[column]);
-}
-
-function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths: number[] = [];
-  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  return rows.map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

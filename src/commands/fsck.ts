@@ -1,4 +1,5 @@
 import type { Finding, InspectionCounts, Inspector } from '../mirror/contract.ts';
+import { count } from './columns.ts';
 
 /** One look over the whole store. */
 export interface StoreCheck {
@@ -48,8 +49,4 @@ function summarize({ records, blobs, bytes, unnamed }: InspectionCounts, wrong: 
   const garbage = unnamed > 0 ? `; nothing names ${count(unnamed, 'object')}, for a server to sweep` : '';
   const verdict = wrong === 0 ? 'nothing is wrong' : `${count(wrong, 'thing')} wrong, ${repaired} repaired`;
   return `${read}${garbage}; ${verdict}.`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

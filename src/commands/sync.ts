@@ -1,6 +1,7 @@
 import { Fault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { FailedVersion, Filling, FillProgress, Operator, SyncReport } from '../mirror/contract.ts';
+import { count } from './columns.ts';
 import type { ProgressLine } from './progress.ts';
 
 /** One round of syncs and all the fills that follow. */
@@ -121,8 +122,4 @@ function explain(name: string, reason: unknown): string {
 
 function lament({ chart, version, fault }: FailedVersion): string {
   return `${chart} ${version}: ${fault.message} ${fault.advice}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -27,7 +27,7 @@ export function diskFault(error: unknown, folder: string, what: string): Fault {
   if (error instanceof Fault) return error;
   const code = errnoOf(error) ?? 'no code';
   const [trouble, advice] = troubles[code] ?? ['the file system refused', 'Check the folder and the system log.'];
-  const message = `the store in ${folder} could not ${what}: ${trouble} (${code})`;
+  const message = `the store in ${folder} could not ${what}: ${trouble} (${code}).`;
   return new Fault('store-failed', message, advice, { cause: error });
 }
 
