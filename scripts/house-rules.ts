@@ -29,20 +29,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   web: door,
   commands: door,
   worker: { sees: [...pure, 'mirror/jobs'] },
-  'compose-upstreams': { sees: [...pure, 'config', 'upstream', 'mirror/settings', 'worker'] },
   compose: {
-    sees: [
-      ...pure,
-      'config',
-      'upstream',
-      'store',
-      'mirror',
-      'server',
-      'web',
-      'commands',
-      'worker',
-      'compose-upstreams',
-    ],
+    sees: [...pure, 'config', 'upstream', 'store', 'mirror', 'server', 'web', 'commands', 'worker'],
   },
   main: { sees: [...pure, 'config', 'mirror', 'server', 'web', 'commands', 'compose'] },
 };

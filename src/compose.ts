@@ -2,20 +2,22 @@ import { readFile } from 'node:fs/promises';
 
 import type { Digest } from './chart/digest.ts';
 import { Fault, reviveFault, type PlainFault } from './chart/fault.ts';
-import { settingsOf, type Closable, type WorkerThread } from './compose-upstreams.ts';
+import type { Closable, WorkerThread } from './compose/parts.ts';
+import { openUpstream } from './compose/upstreams.ts';
 import type { Config, StoreConfig } from './config/config.ts';
 import type { ExpectedChart } from './formats/chart-archive.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { isGone, thisProcess } from './lib/process-id.ts';
 import { Thread, ThreadDied } from './lib/thread.ts';
-import type { Filling, Inspector, Operator } from './mirror/contract.ts';
+import type { Filling, Inspector, Operator, Prober } from './mirror/contract.ts';
 import type { Retention } from './mirror/duties.ts';
 import { Engine } from './mirror/engine.ts';
 import type { ArchiveCheck } from './mirror/fetch.ts';
 import { StoreInspector } from './mirror/fsck/inspector.ts';
 import { Intake } from './mirror/intake.ts';
 import { EngineOperator } from './mirror/operator.ts';
+import { prober } from './mirror/prober.ts';
 import { Reader } from './mirror/reader.ts';
 import { startServer, type RunningServer } from './server/start.ts';
 import { Blobs } from './store/blobs.ts';
@@ -23,6 +25,7 @@ import type { PreparedStore } from './store/contract.ts';
 import { openFilesystem } from './store/filesystem.ts';
 import { openS3Bucket } from './store/s3.ts';
 import { watchStore } from './store/watched.ts';
+import { SecureContexts } from './upstream/http/tls.ts';
 
 /** What everything is built from. */
 export interface Surroundings {
@@ -41,6 +44,7 @@ export interface Chartroom {
   readonly operator: Operator;
   readonly filling: Filling;
   readonly inspector: Inspector;
+  readonly prober: Prober;
   /** Contacts the store. Rejects with 'store-failed' when it is not there or not ours. */
   readonly prepareStore: () => Promise<void>;
   /** Opens the front doors. Rejects with 'unavailable' when a port or a certificate cannot be had. */
@@ -63,13 +67,14 @@ export function compose(surroundings: Surroundings): Chartroom {
   const { server } = config;
   const catalogs = openThread(catalogHeapMiB);
   const archives = openThread(archiveHeapMiB);
-  const clients: Closable[] = [];
+  const clients = new Set<Closable>();
   const opened = openStore(config.store, surroundings);
   const { store, fault } = watchStore(opened.store);
   const onDamage = (digest: Digest): void => log.error({ digest }, 'a blob in the store is damaged: it is not served');
   const blobs = new Blobs(store, { clock, onDamage });
-  const parts = { ...surroundings, catalogs, archives, clients };
-  const upstreams = config.upstreams.map((upstream) => settingsOf(upstream, parts));
+  const parts = { ...surroundings, catalogs, archives, clients, contexts: new SecureContexts() };
+  const remotes = config.upstreams.map((upstream) => openUpstream(upstream, parts));
+  const upstreams = remotes.map(({ settings }) => settings);
   const check = archiveCheckOn(archives);
   const { prepare: prepareStore, tidy } = opened;
   const self = thisProcess();
@@ -89,6 +94,7 @@ export function compose(surroundings: Surroundings): Chartroom {
     operator,
     filling: operator,
     inspector: new StoreInspector({ store, blobs, jobs: catalogs, upstreams, check, describe, intake, clock }),
+    prober: prober({ upstreams: remotes, storeKind: config.store.kind, prepareStore, clock }),
     prepareStore,
     serve: async () =>
       startServer({
@@ -105,7 +111,7 @@ export function compose(surroundings: Surroundings): Chartroom {
     close: async () => {
       await engine.stop();
       opened.close();
-      await Promise.all([catalogs.close(), archives.close(), ...clients.map((client) => client.close())]);
+      await Promise.all([catalogs.close(), archives.close(), ...[...clients].map((client) => client.close())]);
     },
   };
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { Fault } from './chart/fault.ts';
 import { check } from './commands/check.ts';
+import { connect } from './commands/connect.ts';
 import { fsck } from './commands/fsck.ts';
 import { terminalLine } from './commands/progress.ts';
 import { sync } from './commands/sync.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly config?: string;
   readonly upstream?: string;
   readonly repair?: boolean;
+  readonly connect?: boolean;
 }
 
 function commandLine(run: (command: (options: Options) => Promise<ExitCode>, options: Options) => void): Command {
@@ -42,7 +44,10 @@ function commandLine(run: (command: (options: Options) => Promise<ExitCode>, opt
       .option('--config <file>', 'the configuration file; else CHARTROOM_CONFIG, else config/minimal.yaml in a clone')
       .action((options: Options) => run(work, options));
   add('serve', 'serves the charts and keeps them in sync', runServe);
-  add('check', 'validates the configuration file', runCheck);
+  add('check', 'validates the configuration file', runCheck).option(
+    '--connect',
+    'asks every upstream and the store as well',
+  );
   add('sync', 'syncs every upstream once, fetches what is wanted, and exits', runSync).option(
     '--upstream <name>',
     'only this upstream',
@@ -67,7 +72,10 @@ async function runCheck(options: Options): Promise<ExitCode> {
       : { ...summarize(outcome.config), warnings: outcome.warnings.map(describeProblem) },
   );
   (report.exitCode === 0 ? process.stdout : process.stderr).write(report.text);
-  return report.exitCode;
+  if (!('config' in outcome) || !options.connect) return report.exitCode;
+  print('');
+  const run = (work: Work): Promise<ExitCode> => runWith(outcome.config, work);
+  return untilSignal(run, ({ prober }, signal) => connect({ prober, print, signal }));
 }
 
 /** Runs with a valid configuration; a bad one is explained as `check` does. */
@@ -82,7 +90,15 @@ async function configured(
 }
 
 function startLog({ log }: Config): ProgramLog {
-  return openLog({ level: log.level, format: log.format ?? (process.stdout.isTTY ? 'pretty' : 'json') });
+  return noting(openLog({ level: log.level, format: log.format ?? (process.stdout.isTTY ? 'pretty' : 'json') }));
+}
+
+/** What libraries warn their users of is for whoever looks for it; what Node itself warns of, such as TLS without checks, is for all. */
+function noting(log: ProgramLog): ProgramLog {
+  process.removeAllListeners('warning').on('warning', ({ name, message }) => {
+    log[name === 'Warning' ? 'warn' : 'debug']({ warning: name }, message);
+  });
+  return log;
 }
 
 function runServe(options: Options): Promise<ExitCode> {
@@ -185,34 +201,42 @@ const standardError = {
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
+type Work = (chartroom: Chartroom) => Promise<0 | 1>;
+
 /** Runs a command on what the store holds, and commits what it brought, whatever became of it. */
-function runWith(options: Options, work: (chartroom: Chartroom) => Promise<0 | 1>): Promise<ExitCode> {
-  return configured(options, async (config, warnings) => {
-    const letEnd = keepAlive();
-    for (const warning of warnings) standardError.write(`warning: ${describeProblem(warning)}\n`);
-    const log = openLog({ level: 'warn', format: config.log.format ?? 'pretty' }, standardError);
-    const chartroom = compose({ config, clock: systemClock, log, version });
-    try {
-      return await work(chartroom);
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      standardError.write(`${error.message} ${error.advice}\n`);
-      return error.code === 'not-found' ? 2 : 1;
-    } finally {
-      await chartroom.close();
-      await log.flush();
-      letEnd();
-    }
-  });
+async function runWith(config: Config, work: Work): Promise<ExitCode> {
+  const letEnd = keepAlive();
+  const log = noting(openLog({ level: 'warn', format: config.log.format ?? 'pretty' }, standardError));
+  const chartroom = compose({ config, clock: systemClock, log, version });
+  try {
+    return await work(chartroom);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    standardError.write(`${error.message} ${error.advice}\n`);
+    return error.code === 'not-found' ? 2 : 1;
+  } finally {
+    await chartroom.close();
+    await log.flush();
+    letEnd();
+  }
+}
+
+/** The same with the configuration of the command line, which may be bad or doubtful. */
+function withConfigured(options: Options): (work: Work) => Promise<ExitCode> {
+  return (work) =>
+    configured(options, (config, warnings) => {
+      for (const warning of warnings) standardError.write(`warning: ${describeProblem(warning)}\n`);
+      return runWith(config, work);
+    });
 }
 
 /** A signal ends a command as it would end any, once what it brought is committed. */
 async function untilSignal(
-  options: Options,
+  run: (work: Work) => Promise<ExitCode>,
   work: (chartroom: Chartroom, signal: AbortSignal) => Promise<0 | 1>,
 ): Promise<ExitCode> {
   const stopping = new AbortController();
-  const exitCode = await runWith(options, (chartroom) => {
+  const exitCode = await run((chartroom) => {
     void stopSignal().then((signal) => stopping.abort(signal));
     return work(chartroom, stopping.signal);
   });
@@ -221,7 +245,7 @@ async function untilSignal(
 }
 
 function runSync(options: Options): Promise<ExitCode> {
-  return untilSignal(options, async ({ engine, operator, filling }, signal) => {
+  return untilSignal(withConfigured(options), async ({ engine, operator, filling }, signal) => {
     await engine.open();
     const { upstream } = options;
     return sync({ upstream, operator, filling, print, progress, clock: systemClock, signal });
@@ -229,7 +253,7 @@ function runSync(options: Options): Promise<ExitCode> {
 }
 
 function runFsck(options: Options): Promise<ExitCode> {
-  return untilSignal(options, async ({ prepareStore, inspector }, signal) => {
+  return untilSignal(withConfigured(options), async ({ prepareStore, inspector }, signal) => {
     // what is not ours at first sight may be ours and damaged
     await prepareStore().catch((error: unknown) => standardError.write(`${String(error)}\n`));
     return fsck({ inspector, repair: options.repair ?? false, print, signal });
