@@ -15,6 +15,7 @@ import { Blobs } from '../../src/store/blobs.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { openLayout } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import type { Upstream } from '../../src/upstream/contract.ts';
 import { ManualClock } from './clock.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 
@@ -84,7 +85,7 @@ export function kindOf(key: string): string {
   return key.split('/')[0] ?? key;
 }
 
-export type TestUpstream = FakeUpstream | ({ readonly upstream: FakeUpstream } & Partial<UpstreamSettings>);
+export type TestUpstream = FakeUpstream | ({ readonly upstream: Upstream } & Partial<UpstreamSettings>);
 
 export interface EngineOptions {
   /** By name. The fake itself stands for usual settings, which fetch nothing ahead. */
@@ -238,6 +239,7 @@ function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
     withdrawn: 'keep',
     rewritten: 'refuse',
     maxShrink: 0.5,
+    warnings: [],
     mirror: 'requested',
     concurrency: 4,
     retries: 1,

@@ -1,6 +1,6 @@
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { faultUpstream, type FaultUpstream, type Script, type SeenRequest } from './fault-upstream.ts';
-import { tokenServer, type TokenServer } from './token-server.ts';
+import { tokenServer, type TokenServer, type TokenServerOptions } from './token-server.ts';
 
 /** How a registry wants to be authenticated to. `harbor` asks for Basic when it is sent a bearer it does not like. */
 export type AuthStyle = 'none' | 'basic' | 'bearer' | 'harbor';
@@ -8,12 +8,9 @@ export type AuthStyle = 'none' | 'basic' | 'bearer' | 'harbor';
 /** How `Link` is written, by the servers that write it so. */
 export type LinkStyle = 'relative' | 'absolute' | 'inside-host' | 'lost-prefix' | 'unencoded';
 
-export interface FakeRegistryOptions {
+/** Who may read, and how the token service is: `username`, `password`, ... */
+export interface FakeRegistryOptions extends TokenServerOptions {
   readonly auth?: AuthStyle;
-  readonly username?: string;
-  readonly password?: string;
-  /** Whether the token service gives tokens to nobody in particular. */
-  readonly anonymousTokens?: boolean;
   /** The challenge of a 401, where it is to be another than the style's. */
   readonly challenge?: (repository: string, tokens: TokenServer) => string;
   readonly pageSize?: number;

@@ -5,7 +5,7 @@ import { Catalog } from '../../src/chart/catalog.ts';
 import { Fault } from '../../src/chart/fault.ts';
 import { describeArchive } from '../../src/formats/chart-archive.ts';
 import type { Listing, Upstream } from '../../src/upstream/contract.ts';
-import { folder, type FolderOptions } from '../../src/upstream/folder.ts';
+import { folder, type FolderOptions } from '../../src/upstream/folder/folder.ts';
 import { chartArchive } from './charts.ts';
 import { ManualClock } from './clock.ts';
 import { temporaryFolder } from './temp.ts';

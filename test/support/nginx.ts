@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,15 +14,23 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
+/** How its server differs from the usual one. */
+export interface NginxServer {
+  /** Lines of its `server` block. */
+  readonly directives?: string;
+  /** Speaks TLS; the directives name the certificate. */
+  readonly tls?: boolean;
+}
+
 /** Serves a folder the way a well-kept static upstream does: sendfile, kept-alive connections, no log. */
-export async function startNginx(folder: string, workers = 2): Promise<Nginx> {
+export async function startNginx(folder: string, workers = 2, server: NginxServer = {}): Promise<Nginx> {
   const home = await mkdtemp(join(tmpdir(), 'chartroom-nginx-'));
   const port = await freePort();
   const config = join(home, 'nginx.conf');
-  await writeFile(config, configuration(home, folder, port, workers));
+  await writeFile(config, configuration(home, folder, port, workers, server));
   const child = spawn(tool('nginx'), ['-c', config, '-p', home, '-e', join(home, 'error.log')], { stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}`;
-  await untilReady(child, async () => (await fetch(url)).status > 0);
+  const url = `${server.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  await untilReady(child, () => accepts(port));
   return {
     url,
     stop: async () => {
@@ -30,8 +40,19 @@ export async function startNginx(folder: string, workers = 2): Promise<Nginx> {
   };
 }
 
+/** Whether somebody takes connections at a port of loopback. */
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** Master and workers run as whoever started them: nginx changes its user only for root. */
-function configuration(home: string, folder: string, port: number, workers: number): string {
+function configuration(home: string, folder: string, port: number, workers: number, server: NginxServer): string {
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `
 ${user}
@@ -52,8 +73,9 @@ http {
   uwsgi_temp_path ${home}/uwsgi;
   scgi_temp_path ${home}/scgi;
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${server.tls ? ' ssl' : ''};
     root ${folder};
+    ${server.directives ?? ''}
   }
 }
 `;

@@ -3,13 +3,16 @@ import { readAll } from '../../src/lib/bytes.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { chartRepository, type ChartRepositoryOptions } from '../../src/upstream/chart-repository.ts';
 import type { Listing, Part, Upstream } from '../../src/upstream/contract.ts';
-import { anonymous, basicAuthorization } from '../../src/upstream/credentials/basic.ts';
-import { httpClientOf, never } from './http.ts';
+import { passwordLogin } from '../../src/upstream/credentials/login.ts';
+import { anonymous, preemptiveAuthorization } from '../../src/upstream/credentials/preemptive.ts';
+import { httpClientOf, never, type HttpClientSettings } from './http.ts';
 
 interface RepositoryUpstreamOptions extends Partial<Pick<ChartRepositoryOptions, 'openOci' | 'maxIndexBytes'>> {
   /** The upstream's name; `fixture` when absent. */
   readonly name?: string;
   readonly credential?: { readonly username: string; readonly password: string };
+  /** What its client is to have besides, or instead. */
+  readonly access?: HttpClientSettings;
 }
 
 const noRegistry = async (url: string): Promise<never> => {
@@ -18,15 +21,16 @@ const noRegistry = async (url: string): Promise<never> => {
 
 /** A chart repository on loopback as an upstream, its index read without a thread. Closed with the test. */
 export function repositoryUpstream(url: string, options: RepositoryUpstreamOptions = {}): Upstream {
-  const { name = 'fixture', credential, openOci = noRegistry, maxIndexBytes = 1e6 } = options;
-  const authorization = credential
-    ? basicAuthorization(name, { username: credential.username, password: Secret.of(credential.password) })
-    : anonymous;
+  const { name = 'fixture', credential, openOci = noRegistry, maxIndexBytes = 1e6, access } = options;
+  const login = credential && passwordLogin(name, Secret.of(credential.username), Secret.of(credential.password));
+  const authorization = login ? preemptiveAuthorization({ upstream: name, login }) : anonymous;
+  // indexes lead to other ports of loopback
+  const reach = { allowPrivateNetwork: true };
   const memory: PieceMemory = new Map();
   return chartRepository({
     name,
     url: new URL(url),
-    http: httpClientOf(url, { upstream: name, authorization }),
+    http: httpClientOf(url, { upstream: name, authorization, reach, ...access }),
     readIndex: async (question, body) =>
       readIndexUnlessEqual({ ...question, body: await readAll(body, question.maxBytes) }, memory),
     openOci,

@@ -23,6 +23,8 @@ export interface StaticUpstreamOptions {
 /** A folder of charts as a chart repository on loopback. */
 export interface StaticUpstream {
   readonly url: string;
+  /** `host:port` that absolute urls of the index lead to. */
+  readonly archivesHost: string;
   /** How often a path was asked for, on either server: `/index.yaml`, `/podinfo/podinfo-6.0.0.tgz`. */
   count(path: string): number;
   /** All requests so far, on either server. */
@@ -65,6 +67,7 @@ export async function startStaticUpstream(options: StaticUpstreamOptions): Promi
   };
   return {
     url,
+    archivesHost: new URL(archivesUrl).host,
     count: (path) => counts.get(path) ?? 0,
     total: () => [...counts.values()].reduce((sum, count) => sum + count, 0),
     offline: close,
