@@ -3,16 +3,16 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { Catalog } from '../../src/chart/catalog.ts';
-import { digestOf } from '../../src/chart/digest.ts';
-import { readAll } from '../../src/lib/bytes.ts';
-import type { Part, Upstream } from '../../src/upstream/contract.ts';
-import { chartArchive } from '../support/charts.ts';
-import { startDistribution, type Distribution } from '../support/distribution.ts';
-import { faultOf, never } from '../support/http.ts';
-import { registryUpstream } from '../support/registry-upstream.ts';
-import { temporaryFolder } from '../support/temp.ts';
-import { needsTools } from '../support/tools.ts';
+import { Catalog } from '../../../src/chart/catalog.ts';
+import { digestOf } from '../../../src/chart/digest.ts';
+import { readAll } from '../../../src/lib/bytes.ts';
+import type { Part, Upstream } from '../../../src/upstream/contract.ts';
+import { chartArchive } from '../../support/charts.ts';
+import { startDistribution, type Distribution } from '../../support/distribution.ts';
+import { faultOf, never } from '../../support/http.ts';
+import { registryUpstream } from '../../support/registry-upstream.ts';
+import { temporaryFolder } from '../../support/temp.ts';
+import { needsTools } from '../../support/tools.ts';
 
 const missing = needsTools('registry', 'helm4');
 const versions = ['0.1.0', '0.2.0', '0.10.0', '1.0.0+build.5'];
@@ -75,7 +75,7 @@ describe.skipIf(missing)('a real registry with charts that a real Helm pushed', 
     const fault = await faultOf(upstream.list(undefined, never));
     expect([fault.code, fault.message]).toEqual([
       'unauthorized',
-      'fixture: the registry refused these credentials for charts/podinfo (401 UNAUTHORIZED).',
+      'fixture: the registry asks for credentials for charts/podinfo, and none are configured for it (401).',
     ]);
   });
 

@@ -1,10 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { readAll } from '../../src/lib/bytes.ts';
-import { openLog } from '../../src/lib/log.ts';
-import { ManualClock } from '../support/clock.ts';
-import { faultUpstream } from '../support/fault-upstream.ts';
-import { closedPort, faultOf, httpClientOf, textOf } from '../support/http.ts';
+import { Fault } from '../../../src/chart/fault.ts';
+import { readAll } from '../../../src/lib/bytes.ts';
+import { openLog } from '../../../src/lib/log.ts';
+import { anonymous } from '../../../src/upstream/credentials/preemptive.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { faultUpstream } from '../../support/fault-upstream.ts';
+import { closedPort, faultOf, httpClientOf, textOf } from '../../support/http.ts';
 
 describe('an answer', () => {
   it('comes with its bytes untouched, its length and its framing', async () => {
@@ -57,6 +59,19 @@ describe('an answer', () => {
     }
     expect(await textOf(await client.get(upstream.url('/small')))).toBe('abc');
   });
+
+  it('of 401 that nothing can be said to, however large, gives its connection back', async () => {
+    const upstream = await faultUpstream();
+    upstream.on('/big', { status: 401, body: Buffer.alloc(4_000_000) });
+    upstream.on('/small', { body: 'abc' });
+    const refused = new Fault('unauthorized', 'no token', 'none');
+    const authorization = { ...anonymous, answer: () => Promise.reject(refused) };
+    const client = httpClientOf(upstream.origin, { authorization });
+    for (let round = 0; round < 12; round += 1) {
+      expect(await faultOf(client.get(upstream.url('/big')))).toBe(refused);
+    }
+    expect(await textOf(await client.get(upstream.url('/small')))).toBe('abc');
+  });
 });
 
 describe('the log', () => {
@@ -94,10 +109,11 @@ describe('trouble', () => {
       message: `nexus: ${host} answered with something that is not HTTP.`,
     });
     const port = await closedPort();
-    expect(await faultOf(client.get(`http://127.0.0.1:${port}/index.yaml`))).toMatchObject({
+    const nobody = httpClientOf(`http://127.0.0.1:${port}`);
+    expect(await faultOf(nobody.get(`http://127.0.0.1:${port}/index.yaml`))).toMatchObject({
       code: 'upstream-unreachable',
       message: `nexus: no answer from 127.0.0.1:${port} (connection refused).`,
-      advice: 'Check the address and the firewall.',
+      advice: 'Check the address, the firewall and the proxy setting.',
     });
   });
 
@@ -153,6 +169,8 @@ describe('trouble', () => {
     for await (const _ of (await client.get(upstream.url('/x'))).body) break;
     await (await client.get(upstream.url('/x'))).body[Symbol.asyncIterator]().return?.();
     await faultOf(client.get(`http://127.0.0.1:${await closedPort()}/`));
+    const nobody = `http://127.0.0.1:${await closedPort()}`;
+    await faultOf(httpClientOf(nobody, { clock }).get(nobody));
     expect(clock.sleeping).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { nextPage } from '../../src/upstream/registry-paging.ts';
+import { nextPage } from '../../../src/upstream/registry/paging.ts';
 
 /** What real registries link to, and what must be asked next. */
 const corpus = [

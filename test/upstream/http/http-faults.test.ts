@@ -1,18 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import type { Fault } from '../../src/chart/fault.ts';
-import { faultOfError, faultOfStatus } from '../../src/upstream/http-faults.ts';
-import type { HttpAnswer } from '../../src/upstream/http.ts';
-import { parseRetryAfter } from '../../src/upstream/retry-after.ts';
-import { faultUpstream } from '../support/fault-upstream.ts';
-import { faultOf, httpClientOf, textOf } from '../support/http.ts';
-import { temporaryFolder } from '../support/temp.ts';
-import { needsTools, tool } from '../support/tools.ts';
+import type { Fault } from '../../../src/chart/fault.ts';
+import { faultOfError, faultOfStatus } from '../../../src/upstream/http/faults.ts';
+import type { HttpAnswer } from '../../../src/upstream/http/http.ts';
+import { parseRetryAfter } from '../../../src/upstream/http/retry-after.ts';
+import { faultUpstream } from '../../support/fault-upstream.ts';
+import { faultOf, httpClientOf, textOf } from '../../support/http.ts';
+import { temporaryFolder } from '../../support/temp.ts';
+import { needsTools, tool } from '../../support/tools.ts';
 
 describe('trouble told in words', () => {
   it('with names and timeouts is told in words', () => {
@@ -38,12 +37,23 @@ describe('trouble told in words', () => {
     });
     expect(told('UNABLE_TO_VERIFY_LEAF_SIGNATURE')).toMatchObject({
       message: 'podinfo: the certificate of podinfo.corp is signed by an authority we do not know.',
-      advice: 'Name a file with its certificate in NODE_EXTRA_CA_CERTS.',
+      advice: 'Set tls.caFile.',
     });
     expect(told('ERR_SSL_WRONG_VERSION_NUMBER').message).toContain('does not speak TLS');
     expect(told('UND_ERR_BODY_TIMEOUT', { answered: true })).toMatchObject({ code: 'upstream-failed', timedOut: true });
     const happyEyeballs = new AggregateError([Object.assign(new Error('x'), { code: 'ECONNREFUSED' })]);
     expect(faultOfError(request, happyEyeballs).message).toContain('(connection refused)');
+    expect(told('ECONNREFUSED', { via: 'proxy.corp:3128' }).message).toBe(
+      'podinfo: no answer from the proxy proxy.corp:3128 for podinfo.corp:443 (connection refused).',
+    );
+    expect(told('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')).toMatchObject({
+      code: 'tls-untrusted',
+      message: 'podinfo: podinfo.corp:443 asks for a certificate of ours.',
+      advice: 'Set tls.certFile and tls.keyFile.',
+    });
+    expect(told('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA').message).toBe(
+      'podinfo: podinfo.corp:443 does not accept our certificate.',
+    );
     expect(faultOfError(request, new Error('s3cret')).message).not.toContain('s3cret');
   });
 
@@ -57,17 +67,16 @@ describe('trouble told in words', () => {
       'nexus: the certificate of 127.0.0.1 is signed by itself.',
     ]);
     const elsewhere = certificate(folder, ['-addext', 'subjectAltName=DNS:elsewhere.corp']);
-    const trusted = getCACertificates('default');
-    onTestFinished(() => setDefaultCACertificates(trusted));
-    setDefaultCACertificates([...trusted, selfSigned.cert, elsewhere.cert]);
+    const caFile = join(folder, 'ca.pem');
+    writeFileSync(caFile, selfSigned.cert + elsewhere.cert);
     const known = await faultUpstream({ tls: selfSigned });
     known.on('/down', { status: 302, headers: { location: 'http://127.0.0.1/' } });
     known.on('/x', { body: 'safe' });
-    const client = httpClientOf(known.origin);
+    const client = httpClientOf(known.origin, { tls: { caFile } });
     expect(await textOf(await client.get(known.url('/x')))).toBe('safe');
     expect((await faultOf(client.get(known.url('/down')))).message).toContain('from https to http');
     const wrong = await faultUpstream({ tls: elsewhere });
-    const mismatch = await faultOf(httpClientOf(wrong.origin).get(wrong.url('/')));
+    const mismatch = await faultOf(httpClientOf(wrong.origin, { tls: { caFile } }).get(wrong.url('/')));
     expect(mismatch.message).toBe('nexus: the certificate of 127.0.0.1 is for another host.');
     const plain = await faultUpstream();
     const noTls = await faultOf(httpClientOf(plain.origin).get(plain.origin.replace('http:', 'https:')));

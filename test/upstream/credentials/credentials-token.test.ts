@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { systemClock } from '../../src/lib/clock.ts';
-import { Secret } from '../../src/lib/secret.ts';
-import { registryAuthorization } from '../../src/upstream/credentials/registry.ts';
-import { ManualClock } from '../support/clock.ts';
-import { basic, clientOf, path, registryWith, statusOf, user } from '../support/credentials.ts';
-import { faultOf, httpClientOf, textOf } from '../support/http.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import { passwordLogin } from '../../../src/upstream/credentials/login.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { basic, clientOf, path, registryWith, statusOf, user } from '../../support/credentials.ts';
+import { faultOf, textOf } from '../../support/http.ts';
 
 describe('a token', () => {
   const jwt = (exp: unknown): string => `e30.${Buffer.from(JSON.stringify({ exp })).toString('base64url')}.x`;
@@ -18,6 +17,12 @@ describe('a token', () => {
     ['an expires_in that is none', { expires_in: 'soon' }, 48],
     ['the exp of a JWT alone', { access_token: jwt(start + 100), token: undefined }, 80],
     ['whichever ends first', { expires_in: 3600, access_token: jwt(start + 200), token: undefined }, 160],
+    [
+      'expires_in, of a JWT that has ended by our clock as it comes',
+      { access_token: jwt(start - 1), token: undefined, expires_in: 300 },
+      240,
+    ],
+    ['60 s, of such a JWT and nothing else', { access_token: jwt(start), token: undefined }, 48],
     ['a JWT without exp', { access_token: jwt('never'), token: undefined }, 48],
   ])('is renewed after 80 %% of its life: %s', async (_, fields, seconds) => {
     const clock = new ManualClock();
@@ -53,15 +58,8 @@ describe('a token', () => {
   it('is bought with the new password as soon as there is one', async () => {
     const registry = await registryWith({ auth: 'bearer' });
     let password = user.password;
-    const origin = new URL(registry.origin);
-    const credential = { username: user.username, password: new Secret(async () => password) };
-    const authorization = registryAuthorization({
-      upstream: 'nexus',
-      registry: origin,
-      credential,
-      clock: systemClock,
-    });
-    const client = httpClientOf(registry.origin, { authorization });
+    const secret = new Secret(async () => password);
+    const client = clientOf(registry, { login: passwordLogin('nexus', Secret.of(user.username), secret) });
     await statusOf(client, registry);
     password = 'changed';
     const fault = await faultOf(client.get(registry.url(path)));

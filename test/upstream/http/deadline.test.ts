@@ -2,8 +2,8 @@ import { getEventListeners } from 'node:events';
 
 import { expect, it } from 'vitest';
 
-import { Deadline } from '../../src/upstream/deadline.ts';
-import { ManualClock } from '../support/clock.ts';
+import { Deadline } from '../../../src/upstream/http/deadline.ts';
+import { ManualClock } from '../../support/clock.ts';
 
 it('a deadline tells whoever asked when the work is done, its time is up or the caller gave up', async () => {
   const clock = new ManualClock();

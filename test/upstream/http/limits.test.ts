@@ -1,14 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { Secret } from '../../src/lib/secret.ts';
-import { registryAuthorization } from '../../src/upstream/credentials/registry.ts';
-import { readAllowance, UpstreamLimits } from '../../src/upstream/limits.ts';
-import { ociOpener } from '../../src/upstream/oci-opener.ts';
-import { chartArchive } from '../support/charts.ts';
-import { ManualClock } from '../support/clock.ts';
-import { fakeRegistry } from '../support/fake-registry.ts';
-import { faultUpstream, type FaultUpstream } from '../support/fault-upstream.ts';
-import { closedPort, faultOf, httpClientOf, never, textOf } from '../support/http.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import { passwordLogin } from '../../../src/upstream/credentials/login.ts';
+import { registryAuthorization } from '../../../src/upstream/credentials/registry.ts';
+import { readAllowance, UpstreamLimits } from '../../../src/upstream/http/limits.ts';
+import { ociOpener } from '../../../src/upstream/registry/oci-opener.ts';
+import { chartArchive } from '../../support/charts.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { reachOf } from '../../support/credentials.ts';
+import { fakeRegistry } from '../../support/fake-registry.ts';
+import { faultUpstream, type FaultUpstream } from '../../support/fault-upstream.ts';
+import { closedPort, faultOf, httpClientOf, never, textOf } from '../../support/http.ts';
 
 const sixHoursMs = 21_600_000;
 const now = Date.parse('2026-11-21T10:00:00Z');
@@ -111,11 +113,11 @@ describe('the requests to one upstream', () => {
     };
     const { archive } = registry.push('charts/podinfo', chart);
     const clock = new ManualClock();
-    const origin = new URL(registry.origin);
-    const credential = { username: user.username, password: Secret.of(user.password) };
-    const authorization = registryAuthorization({ upstream: 'nexus', registry: origin, credential, clock });
+    const login = passwordLogin('nexus', Secret.of(user.username), Secret.of(user.password));
+    const reach = { ...reachOf(registry), allowPrivateNetwork: true };
+    const authorization = registryAuthorization({ upstream: 'nexus', reach, login, clock });
     const limits = limitsOf(1, 1, clock);
-    const client = httpClientOf(registry.origin, { limits, clock, authorization });
+    const client = httpClientOf(registry.origin, { limits, clock, authorization, reach });
     const answer = await client.get(registry.url(`/v2/charts/podinfo/blobs/${archive}`));
     await answer.dump();
     expect([answer.status, registry.tokens.given, storage.requests.length]).toEqual([200, 1, 1]);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { basic, clientOf, path, registryWith, sentTo, statusOf } from '../support/credentials.ts';
-import { faultUpstream } from '../support/fault-upstream.ts';
-import { faultOf, textOf } from '../support/http.ts';
+import { basic, clientOf, path, registryWith, sentTo, statusOf } from '../../support/credentials.ts';
+import { faultUpstream } from '../../support/fault-upstream.ts';
+import { faultOf, textOf } from '../../support/http.ts';
 
 describe('a registry that asks for Basic', () => {
   it('gets it after the first challenge, and at once from then on', async () => {
@@ -10,6 +10,14 @@ describe('a registry that asks for Basic', () => {
     const client = clientOf(registry);
     expect(await statusOf(client, registry)).toBe(200);
     expect(await statusOf(client, registry)).toBe(200);
+    expect(sentTo(registry)).toEqual([undefined, basic, basic]);
+  });
+
+  it('gets it at once for other repositories, too', async () => {
+    const registry = await registryWith({ auth: 'basic' });
+    const client = clientOf(registry);
+    await statusOf(client, registry);
+    await statusOf(client, registry, '/v2/charts/loki/tags/list');
     expect(sentTo(registry)).toEqual([undefined, basic, basic]);
   });
 
@@ -115,6 +123,23 @@ describe('a registry that asks for a token', () => {
     );
   });
 
+  it('such as Quay, which knows no scope but that of a repository, is asked for no other', async () => {
+    const registry = await registryWith({
+      auth: 'bearer',
+      repositoryScopesOnly: true,
+      challenge: (_, tokens) => `Bearer realm="${tokens.origin}/token",service="quay.io"`,
+    });
+    const client = clientOf(registry);
+    expect(await statusOf(client, registry)).toBe(200);
+    expect(await statusOf(client, registry, '/v2/_catalog')).toBe(404);
+    expect(registry.tokens.requests.map(({ target }) => target)).toEqual([
+      '/token?service=quay.io&scope=repository%3Acharts%2Fpodinfo%3Apull',
+      '/token?service=quay.io',
+    ]);
+    const naive = new URL('/token?scope=registry:catalog:*', registry.tokens.origin);
+    expect((await fetch(naive)).status).toBe(400);
+  });
+
   it('learns for tags and for content separately what it wants', async () => {
     const registry = await registryWith({ auth: 'bearer' });
     const client = clientOf(registry);
@@ -125,15 +150,17 @@ describe('a registry that asks for a token', () => {
 });
 
 describe('what a token service answers', () => {
+  const tooLong = `{"token":"${'x'.repeat(70_000)}"}`;
+
   it.each([
-    [{ status: 401 }, 'unauthorized', 'refused these credentials (401)'],
-    [{ status: 403 }, 'unauthorized', 'refused these credentials (403)'],
-    [{ status: 500 }, 'upstream-failed', 'answered 500 Internal Server Error to a question for a token'],
-    [{ body: '<html>' }, 'upstream-failed', 'something that is no token'],
-    [{ body: 'null' }, 'upstream-failed', 'something that is no token'],
-    [{ body: '{"token":"a\\r\\nb"}' }, 'upstream-failed', 'something that is no token'],
-    [{ body: `{"token":"${'x'.repeat(70_000)}"}` }, 'upstream-failed', 'something that is no token'],
-  ])('%j is a fault in words', async (script, code, words) => {
+    ['401', { status: 401 }, 'unauthorized', 'refused these credentials (401)'],
+    ['403', { status: 403 }, 'unauthorized', 'refused these credentials (403)'],
+    ['500', { status: 500 }, 'upstream-failed', 'answered 500 Internal Server Error to a question for a token'],
+    ['a page', { body: '<html>' }, 'upstream-failed', 'something that is no token'],
+    ['null', { body: 'null' }, 'upstream-failed', 'something that is no token'],
+    ['two lines', { body: '{"token":"a\\r\\nb"}' }, 'upstream-failed', 'something that is no token'],
+    ['too much', { body: tooLong }, 'upstream-failed', 'something that is no token'],
+  ])('%s is a fault in words', async (_, script, code, words) => {
     const registry = await registryWith({ auth: 'bearer' });
     registry.tokens.on('/token', script);
     const fault = await faultOf(clientOf(registry).get(registry.url(path)));
@@ -169,8 +196,8 @@ describe('a challenge that cannot be answered', () => {
       'Bearer realm="https://evil.example/token"',
       'https://evil.example, which is not its own: the password was not sent',
     ],
-    ['Bearer realm="https://10.0.0.1/token"', 'https://10.0.0.1, which is not asked'],
-    ['Bearer realm="http://evil.example/token"', 'http://evil.example, which is not asked'],
+    ['Bearer realm="https://10.0.0.1/token"', 'https://10.0.0.1, which is not its own: the password was not sent'],
+    ['Bearer realm="http://evil.example/token"', 'http://evil.example, which is not its own'],
     ['Bearer realm="file:///etc/passwd"', 'which is not asked'],
   ])('%s is told in words', async (challenge, words) => {
     const registry = await registryWith({ auth: 'bearer', challenge: () => challenge });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { registryAddress, repositoryAt } from '../../src/upstream/registry-address.ts';
+import { registryAddress, repositoryAt } from '../../../src/upstream/registry/address.ts';
 
 describe('the address of a registry', () => {
   it.each([

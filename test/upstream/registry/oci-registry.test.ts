@@ -1,14 +1,14 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { Catalog } from '../../src/chart/catalog.ts';
-import { digestOf } from '../../src/chart/digest.ts';
-import type { Listing, Upstream } from '../../src/upstream/contract.ts';
-import { brokenUpstream } from '../contract/upstream-broken.ts';
-import { rationHeaders, type OfferedChart } from '../contract/upstream-fixture.ts';
-import { describeUpstream, upstreamPromises } from '../contract/upstream.ts';
-import { fakeRegistry, type FakeRegistry, type LinkStyle } from '../support/fake-registry.ts';
-import { faultOf, never } from '../support/http.ts';
-import { registryUpstream } from '../support/registry-upstream.ts';
+import { Catalog } from '../../../src/chart/catalog.ts';
+import { digestOf } from '../../../src/chart/digest.ts';
+import type { Listing, Upstream } from '../../../src/upstream/contract.ts';
+import { brokenUpstream } from '../../contract/upstream-broken.ts';
+import { rationHeaders, type OfferedChart } from '../../contract/upstream-fixture.ts';
+import { describeUpstream, upstreamPromises } from '../../contract/upstream.ts';
+import { fakeRegistry, type FakeRegistry, type LinkStyle } from '../../support/fake-registry.ts';
+import { faultOf, never } from '../../support/http.ts';
+import { registryUpstream } from '../../support/registry-upstream.ts';
 
 function offer(registry: FakeRegistry, before: readonly OfferedChart[], charts: readonly OfferedChart[]): void {
   const tag = (version: string): string => version.replaceAll('+', '_');

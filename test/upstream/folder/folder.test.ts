@@ -4,12 +4,12 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/chart/digest.ts';
-import type { OfferedChart } from '../contract/upstream-fixture.ts';
-import { describeUpstream } from '../contract/upstream.ts';
-import { chartArchive } from '../support/charts.ts';
-import { listed, never, nginx, openFolder, redis, sourcesOf } from '../support/folder-upstream.ts';
-import { textOf } from '../support/indexes.ts';
+import { digestOf } from '../../../src/chart/digest.ts';
+import type { OfferedChart } from '../../contract/upstream-fixture.ts';
+import { describeUpstream } from '../../contract/upstream.ts';
+import { chartArchive } from '../../support/charts.ts';
+import { listed, never, nginx, openFolder, redis, sourcesOf } from '../../support/folder-upstream.ts';
+import { textOf } from '../../support/indexes.ts';
 
 const laterOn = new Date('2026-02-01T00:00:00Z');
 
@@ -71,7 +71,7 @@ describe('a folder', () => {
 
     expect(textOf(first.claims)).toEqual(textOf(second.claims));
     expect(first.validator.rows).toBe(second.validator.rows);
-    expect(first.validator.etag).not.toBe(second.validator.etag);
+    expect(first.validator.content).not.toBe(second.validator.content);
   });
 
   it('never lets a bad archive cost the others, and counts each', async () => {

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/chart/digest.ts';
-import { readAll } from '../../src/lib/bytes.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import type { Part } from '../../src/upstream/contract.ts';
-import { anonymous } from '../../src/upstream/credentials/basic.ts';
-import { ociOpener } from '../../src/upstream/oci-opener.ts';
-import { chartArchive } from '../support/charts.ts';
-import { ManualClock } from '../support/clock.ts';
-import { fakeRegistry, type FakeRegistry } from '../support/fake-registry.ts';
-import { faultUpstream } from '../support/fault-upstream.ts';
-import { faultOf, never, httpClientOf } from '../support/http.ts';
-import { registryUpstream } from '../support/registry-upstream.ts';
+import { digestOf } from '../../../src/chart/digest.ts';
+import { readAll } from '../../../src/lib/bytes.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import type { Part } from '../../../src/upstream/contract.ts';
+import { anonymous } from '../../../src/upstream/credentials/preemptive.ts';
+import { ociOpener } from '../../../src/upstream/registry/oci-opener.ts';
+import { chartArchive } from '../../support/charts.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { fakeRegistry, type FakeRegistry } from '../../support/fake-registry.ts';
+import { faultUpstream } from '../../support/fault-upstream.ts';
+import { faultOf, never, httpClientOf } from '../../support/http.ts';
+import { registryUpstream } from '../../support/registry-upstream.ts';
 
 const repository = 'charts/podinfo';
 const upstreamOf = (registry: FakeRegistry, options = {}) => registryUpstream(registry.origin, 'charts', options);
@@ -165,7 +165,7 @@ describe('the bytes of a chart in a registry', () => {
     const registry = await fakeRegistry({ auth: 'bearer', ...user, anonymousTokens: false, storage });
     const chart = await podinfo();
     registry.push(repository, chart);
-    const upstream = upstreamOf(registry, { credential: user });
+    const upstream = upstreamOf(registry, { credential: user, passCredentials: [registry.tokens.origin] });
     const incoming = await upstream.open('charts/podinfo:1.0.0', 'archive', never);
     expect(incoming).toMatchObject({
       size: chart.archive.length,

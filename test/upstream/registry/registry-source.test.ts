@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/chart/digest.ts';
-import { pinnedSource, readSource } from '../../src/upstream/registry-source.ts';
+import { digestOf } from '../../../src/chart/digest.ts';
+import { listedSource, pinnedSource, readSource } from '../../../src/upstream/registry/source.ts';
 
 const digest = fc.string().map((text) => digestOf(Buffer.from(text)));
 const repository = fc.constantFrom('podinfo', 'charts/podinfo', 'a/b--c/d__e.f');
@@ -53,9 +53,18 @@ describe('a pinned source', () => {
 
 describe('a source', () => {
   it('may be a tag, which has no files', () => {
-    const place = { name: 'charts/podinfo:1.0.0_b', repository: 'charts/podinfo', reference: '1.0.0_b' };
-    expect(readSource('charts/podinfo:1.0.0_b')).toEqual(place);
-    expect(readSource(`charts/podinfo:1.0.0_b archive=${empty},5`)).toBeUndefined();
+    const name = 'charts/podinfo:1.0.0_b';
+    const place = { name, repository: 'charts/podinfo', reference: '1.0.0_b', tag: '1.0.0_b' };
+    expect(listedSource('charts/podinfo', '1.0.0_b')).toBe(name);
+    expect(readSource(name)).toEqual(place);
+    expect(readSource(`${name} archive=${empty},5`)).toBeUndefined();
+  });
+
+  it('may be a tag with what it pointed to when it was listed, which is what is opened', () => {
+    const name = `charts/podinfo:1.0.0@${empty}`;
+    expect(listedSource('charts/podinfo', '1.0.0', empty)).toBe(name);
+    expect(readSource(name)).toEqual({ name, repository: 'charts/podinfo', reference: empty, tag: '1.0.0' });
+    expect(readSource(`${name} archive=${empty},5`)).toBeUndefined();
   });
 
   it.each([
@@ -71,6 +80,11 @@ describe('a source', () => {
     'podinfo:a/b',
     'podinfo@sha256:abc',
     `podinfo:${empty}`,
+    `podinfo:@${empty}`,
+    'podinfo:1.0.0@',
+    'podinfo:1.0.0@sha256:abc',
+    `podinfo@${empty}:1.0.0`,
+    `podinfo:1.0.0@${empty} `,
     `podinfo@${empty} `,
     `podinfo@${empty}\narchive=${empty},5`,
     `podinfo@${empty} archive=${empty}`,

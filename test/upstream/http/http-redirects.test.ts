@@ -1,17 +1,24 @@
 import { describe, expect, it } from 'vitest';
 
-import { Secret } from '../../src/lib/secret.ts';
-import type { Authorization } from '../../src/upstream/credentials/authorization.ts';
-import { basicAuthorization } from '../../src/upstream/credentials/basic.ts';
-import { nextHop } from '../../src/upstream/redirects.ts';
-import { faultUpstream } from '../support/fault-upstream.ts';
-import { faultOf, httpClientOf, never, textOf } from '../support/http.ts';
+import { Secret } from '../../../src/lib/secret.ts';
+import type { Authorization } from '../../../src/upstream/credentials/authorization.ts';
+import { passwordLogin } from '../../../src/upstream/credentials/login.ts';
+import { preemptiveAuthorization } from '../../../src/upstream/credentials/preemptive.ts';
+import { nextHop } from '../../../src/upstream/http/redirects.ts';
+import { faultUpstream } from '../../support/fault-upstream.ts';
+import { faultOf, httpClientOf, never, textOf } from '../../support/http.ts';
 
-const secret: Authorization = basicAuthorization('nexus', { username: 'reader', password: Secret.of('s3cret') });
+const basic = (password: Secret): Authorization =>
+  preemptiveAuthorization({ upstream: 'nexus', login: passwordLogin('nexus', Secret.of('reader'), password) });
+const secret = basic(Secret.of('s3cret'));
 const withApiKey: Authorization = {
   present: async () => ({ 'x-jfrog-art-api': 'key', cookie: 'a=b' }),
   answer: async () => undefined,
+  describe: () => 'own headers',
 };
+
+/** Other ports of loopback may be led to. */
+const reach = { allowPrivateNetwork: true };
 
 describe('redirects', () => {
   it('are followed to the end, five at most', async () => {
@@ -75,9 +82,11 @@ describe('credentials', () => {
       other.on('/away', { status: 302, headers: { location: `${own.origin}/back` } });
       own.on('/back', { body: 'x' });
       const headers = { accept: 'application/json', 'if-none-match': '"1"', 'x-private': 'y' };
-      await (await httpClientOf(own.origin, { authorization }).get(own.url('/start'), { headers })).dump();
+      await (await httpClientOf(own.origin, { authorization, reach }).get(own.url('/start'), { headers })).dump();
       const sent = await authorization.present({
+        method: 'GET',
         url: own.url('/'),
+        headers: {},
         exchange: () => Promise.reject(new Error('no token needed')),
         signal: never,
       });
@@ -95,16 +104,33 @@ describe('credentials', () => {
     other.on('/x.tgz', { body: 'x' });
     const direct = other.url('/x.tgz');
     direct.username = 'reader';
-    await (await httpClientOf(own.origin, { authorization: secret }).get(direct)).dump();
+    await (await httpClientOf(own.origin, { authorization: secret, reach }).get(direct)).dump();
     expect(other.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('go to every home, from one to the other too', async () => {
+    const own = await faultUpstream();
+    const other = await faultUpstream();
+    own.on('/start', { status: 302, headers: { location: `${other.origin}/x` } });
+    other.on('/x', { body: 'x' });
+    const trusted = [own.url('/'), other.url('/')] as const;
+    const client = httpClientOf(own.origin, { authorization: secret, reach: { trusted } });
+    await (await client.get(own.url('/start'), { headers: { 'x-private': 'y' } })).dump();
+    const { authorization } = own.requests[0]?.headers ?? {};
+    expect(authorization).toMatch(/^Basic /);
+    expect(other.requests[0]?.headers).toMatchObject({ authorization, 'x-private': 'y' });
   });
 
   it('that cannot be read are a fault, never an anonymous attempt', async () => {
     const own = await faultUpstream();
-    const unreadable = new Secret(() => Promise.reject(new Error('ENOENT: /run/secrets/nexus')));
-    const authorization = basicAuthorization('nexus', { username: 'reader', password: unreadable });
-    const fault = await faultOf(httpClientOf(own.origin, { authorization }).get(own.url('/')));
-    expect([fault.code, fault.message]).toEqual(['unauthorized', 'nexus: the configured password cannot be read.']);
+    const unreadable = new Secret(() =>
+      Promise.reject(new Error('the file /run/secrets/nexus cannot be read (ENOENT)')),
+    );
+    const fault = await faultOf(httpClientOf(own.origin, { authorization: basic(unreadable) }).get(own.url('/')));
+    expect([fault.code, fault.message]).toEqual([
+      'unauthorized',
+      'nexus: a configured credential cannot be read: the file /run/secrets/nexus cannot be read (ENOENT).',
+    ]);
     expect(own.requests).toHaveLength(0);
   });
 });
