@@ -108,6 +108,7 @@ function settingsOf({ nexus, ghcr }: Pick<World, 'nexus' | 'ghcr'>, retired: boo
     withdrawn: 'keep' as const,
     rewritten: 'refuse' as const,
     maxShrink: 0.5,
+    warnings: [],
     mirror: 'requested' as const,
     concurrency: 4,
     retries: 1,

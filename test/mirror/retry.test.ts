@@ -56,6 +56,7 @@ it.each([
   fault('not-found'),
   fault('rate-limited'),
   fault('upstream-failed', 1000),
+  new Fault('upstream-failed', 'nexus: no.', 'Never.', { lasting: true }),
   new Error('a bug'),
 ])('work that ended in what no second attempt mends is not done again: %s', async (error) => {
   expect(await attempt([error])).toMatchObject({ outcome: error, runs: 1 });
