@@ -141,7 +141,7 @@ async function startShared({ repository, charts }: (typeof sharedCharts)[number]
   const present = new Set([...(await readdir(folder)), ...(await readdir(join(folder, 'packages')).catch(() => []))]);
   return {
     server,
-    upstream: { name: repository, url: server.url, charts },
+    upstream: { name: repository, url: server.url, archiveHosts: [server.archivesHost], charts },
     charts: charts.map((name) => {
       const versions = [...new Set((index.entries[name] ?? []).map((row) => row.version))];
       const archiveOf = (version: string) =>

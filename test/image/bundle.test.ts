@@ -35,14 +35,17 @@ describe('the bundle', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('loads the clients of object storage only when they are asked for', () => {
+  test('loads the clients of object storage and of clouds only when they are asked for', () => {
     const everything = Object.values(outputs).flatMap((output) => Object.keys(output.inputs));
-    const atStart = inputsAtStart(outputs, 'main.js');
-    const storage = /node_modules\/(?:minio|@aws-sdk|@smithy)\//;
+    const clients = ['minio', '@aws-sdk', '@smithy', '@azure', 'google-auth-library'];
+    const isOf = (client: string) => (input: string) => input.includes(`node_modules/${client}/`);
 
-    expect(everything.some((input) => storage.test(input))).toBe(true);
-    expect(atStart).toContain('src/main.ts');
-    expect(atStart.filter((input) => storage.test(input))).toEqual([]);
+    for (const program of ['main.js', 'worker.js']) {
+      const atStart = inputsAtStart(outputs, program);
+      expect(atStart).toContain(`src/${program.replace('.js', '.ts')}`);
+      expect(clients.filter((client) => atStart.some(isOf(client)))).toEqual([]);
+    }
+    expect(clients.filter((client) => !everything.some(isOf(client)))).toEqual([]);
   });
 });
 

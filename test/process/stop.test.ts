@@ -58,10 +58,11 @@ describe('a server that is asked to end', () => {
     for (const version of versions) await upstream.publish('demo', version);
     const gate = Promise.withResolvers<void>();
     upstream.hold = gate.promise;
-    const asked = upstream.asked('/demo-1.0.19.tgz');
+    // of two that begin at once either may be the first to get its turn
+    const asked = Promise.race(versions.map((version) => upstream.asked(`/demo-${version}.tgz`)));
     const config = join(folder, 'chartroom.yaml');
     const nexus = { name: 'nexus', url: upstream.url, mirror: 'all', concurrency: 2 };
-    const settings = { listen: '127.0.0.1:0', shutdownGrace: '3s' };
+    const settings = { listen: '127.0.0.1:0', shutdownGrace: '6s' };
     await writeFile(config, stringify({ server: settings, upstreams: [nexus] }));
     const server = await startChartroom(config);
     onTestFinished(() => server.kill9());
