@@ -1,10 +1,17 @@
+import { join } from 'node:path';
+
 import { defineConfig } from 'vitest/config';
 
 const ci = process.env['CI'] === 'true';
 const resultFile = 'coverage/tests.json';
 
+// Every program, thread and test file begins with the same modules: what was compiled once is not compiled again.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
+
 /** Two projects: quick tests share the machine; those that start real tools come after them, and get more time. */
 export default defineConfig({
+  // outlives `npm ci`, so that the files that took longest begin first
+  cacheDir: '.tools/vite',
   test: {
     reporters: ci ? ['default', ['json', { outputFile: resultFile }]] : ['default'],
     projects: [
@@ -17,6 +24,8 @@ export default defineConfig({
           setupFiles: ['test/support/loopback-only.ts'],
           testTimeout: 10_000,
           hookTimeout: 30_000,
+          // vitest would leave one processor to itself
+          maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
       },

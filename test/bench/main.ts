@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { Interrupted } from '../support/home.ts';
 import { formatTable, isReached, tableRow, type Figure, type Scenario } from './figures.ts';
 import { archive } from './scenarios/archive.ts';
 import { big } from './scenarios/big.ts';
@@ -11,7 +12,6 @@ import { cold } from './scenarios/cold.ts';
 import { index, notModified } from './scenarios/index-file.ts';
 import { startFromDisk, startFromS3 } from './scenarios/start.ts';
 import { unchanged } from './scenarios/unchanged.ts';
-import { Interrupted } from './server.ts';
 
 const scenarios: readonly Scenario[] = [
   archive,

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -137,28 +136,4 @@ export async function syncNow({ url }: Served, upstream: string): Promise<SyncAn
 export async function indexTag({ url }: Served): Promise<string> {
   const answer = await fetch(`${url}/index.yaml`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
   return answer.headers.get('etag') ?? '';
-}
-
-/** Somebody wants the benchmark to end. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-}
-
-/**
- * A folder that is gone when the work is done, and everything that was started stopped, last things first. Rejects with
- * `Interrupted`, tidied up as well, when a signal asks the process to end.
- */
-export async function inHome<T>(work: (home: string, cleanUp: (end: () => unknown) => void) => Promise<T>): Promise<T> {
-  const home = await mkdtemp(join(tmpdir(), 'chartroom-bench-'));
-  const ends: (() => unknown)[] = [];
-  const interrupted = Promise.withResolvers<never>();
-  const interrupt = (): void => interrupted.reject(new Interrupted());
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt);
-  try {
-    return await Promise.race([work(home, (stop) => ends.push(stop)), interrupted.promise]);
-  } finally {
-    for (const stop of ends.toReversed()) await Promise.resolve(stop()).catch(() => undefined);
-    await rm(home, { recursive: true, force: true });
-    for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, interrupt);
-  }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 import { chartArchive, hexDigest } from '../../support/charts.ts';
+import { inHome } from '../../support/home.ts';
 import type { Figure, Outcome, Scenario } from '../figures.ts';
-import { inHome } from '../server.ts';
 import { startUpstream } from '../upstream.ts';
 import {
   names,

@@ -1,7 +1,8 @@
 import { bigIndex, withOneRowChanged } from '../../support/big-index.ts';
 import { chartArchive } from '../../support/charts.ts';
+import { inHome } from '../../support/home.ts';
 import type { Figure, Scenario } from '../figures.ts';
-import { inHome, serve, whenReady } from '../server.ts';
+import { serve, whenReady } from '../server.ts';
 import { missingData } from '../shared.ts';
 import { startTraffic } from '../traffic.ts';
 import { startUpstream } from '../upstream.ts';

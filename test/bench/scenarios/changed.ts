@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { withOneRowChanged } from '../../support/big-index.ts';
+import { inHome } from '../../support/home.ts';
 import { sharedData } from '../../support/shared-data.ts';
 import { median, type Figure, type Outcome, type Scenario } from '../figures.ts';
-import { indexTag, inHome, serve, syncNow, whenReady, type Served } from '../server.ts';
+import { indexTag, serve, syncNow, whenReady, type Served } from '../server.ts';
 import { missingData } from '../shared.ts';
 import { startUpstream } from '../upstream.ts';
 

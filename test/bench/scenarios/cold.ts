@@ -1,10 +1,11 @@
-import { once } from 'node:events';
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { ask } from '../../support/ask.ts';
 import { chartArchive, hexDigest } from '../../support/charts.ts';
+import { inHome } from '../../support/home.ts';
 import type { Outcome, Scenario } from '../figures.ts';
-import { inHome, serve, whenReady } from '../server.ts';
+import { serve, whenReady } from '../server.ts';
 import { startUpstream } from '../upstream.ts';
 
 /** Many clients at once for one archive that nobody fetched yet. */
@@ -51,20 +52,4 @@ async function measure(home: string, cleanUp: (end: () => unknown) => void, clie
     { name: `${what}: answered with the archive`, value: right, unit: '', goal: { must: 'exactly', value: clients } },
     { name: `${what}: until the last answer, 0.5 s of it held back`, value: seconds, unit: 's' },
   ];
-}
-
-/** The hash of what comes, or the status when it is not 200. */
-function ask(url: string, agent: Agent): { readonly sent: Promise<unknown>; readonly answer: Promise<string> } {
-  const request = get(url, { agent });
-  const response = once(request, 'response') as Promise<[IncomingMessage]>;
-  const read = async (): Promise<string> => {
-    const [incoming] = await response;
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    return incoming.statusCode === 200 ? hexDigest(Buffer.concat(chunks)) : String(incoming.statusCode);
-  };
-  const connected = once(request, 'socket').then(([socket]) =>
-    socket.connecting ? once(socket, 'connect') : undefined,
-  );
-  return { sent: connected, answer: read() };
 }

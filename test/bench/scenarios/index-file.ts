@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { inHome } from '../../support/home.ts';
 import { sharedData } from '../../support/shared-data.ts';
 import type { Outcome, Scenario } from '../figures.ts';
-import { inHome } from '../server.ts';
 import { missingData } from '../shared.ts';
 import { startUpstream } from '../upstream.ts';
 import { names, noLoad, race, ratio, shown, startContestants, startNginxWith, type Field } from './throughput.ts';

@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { inHome } from '../../support/home.ts';
 import { sharedData } from '../../support/shared-data.ts';
 import { median, type Figure, type Outcome, type Scenario } from '../figures.ts';
-import { indexTag, inHome, serve, syncNow, whenReady, type Served } from '../server.ts';
+import { indexTag, serve, syncNow, whenReady, type Served } from '../server.ts';
 import { missingData } from '../shared.ts';
 import { startUpstream, type BenchUpstream } from '../upstream.ts';
 

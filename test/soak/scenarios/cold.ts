@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { inHome } from '../../bench/server.ts';
-import { hexDigest } from '../../support/charts.ts';
+import { ask } from '../../support/ask.ts';
+import { inHome } from '../../support/home.ts';
 import { startVersitygw } from '../../support/versitygw.ts';
 import { Broken } from '../observer.ts';
 import type { Scenario } from '../scenario.ts';
@@ -115,20 +114,4 @@ class Crowd {
     }
     return count;
   }
-}
-
-/** The hash of what comes, or the status when it is not 200. */
-function ask(url: string, agent: Agent): { readonly sent: Promise<unknown>; readonly answer: Promise<string> } {
-  const request = get(url, { agent });
-  const response = once(request, 'response') as Promise<[IncomingMessage]>;
-  const read = async (): Promise<string> => {
-    const [incoming] = await response;
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    return incoming.statusCode === 200 ? hexDigest(Buffer.concat(chunks)) : String(incoming.statusCode);
-  };
-  const connected = once(request, 'socket').then(([socket]) =>
-    socket.connecting ? once(socket, 'connect') : undefined,
-  );
-  return { sent: connected, answer: read() };
 }

@@ -152,11 +152,10 @@ export async function openRegistry(name: string): Promise<RegistryShop> {
   const network = await startTcpToxic({ to: Number(new URL(upstream.origin).port) });
   const names = [...Array.from({ length: warmCharts }, (_, at) => `${name}-${at}`), `${name}-cold`];
   const repositories = new Map<string, string>();
+  const url = `oci://127.0.0.1:${network.port}/lib`;
+  const archiveHosts = [new URL(upstream.tokens.origin).host];
   const shop = await openShop(
-    {
-      ...{ name, upstream, network },
-      settings: { name, url: `oci://127.0.0.1:${network.port}/lib`, plainHTTP: true, charts: names },
-    },
+    { ...{ name, upstream, network }, settings: { name, url, plainHTTP: true, charts: names, archiveHosts } },
     {
       targetOf: (archive) => `/v2/${repositories.get(hexDigest(archive)) ?? ''}/blobs/sha256:${hexDigest(archive)}`,
       put: (chart, version, archive, provenance) => {

@@ -1,4 +1,4 @@
-import { inHome } from '../../bench/server.ts';
+import { inHome } from '../../support/home.ts';
 import { Broken } from '../observer.ts';
 import type { Scenario } from '../scenario.ts';
 import { Campaign } from './kills-campaign.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { inHome } from '../../bench/server.ts';
+import { inHome } from '../../support/home.ts';
 import { startVersitygw } from '../../support/versitygw.ts';
 import type { Scenario } from '../scenario.ts';
 import { oneRound, type RoundPlan, type RoundSeen } from './replicas-round.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { inHome } from '../../bench/server.ts';
+import { inHome } from '../../support/home.ts';
 import { startVersitygw } from '../../support/versitygw.ts';
 import { Broken, Observer } from '../observer.ts';
 import type { Scenario } from '../scenario.ts';
