@@ -22,7 +22,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/image/**', 'test/process/**'],
           setupFiles: ['test/support/loopback-only.ts'],
-          testTimeout: 10_000,
+          testTimeout: 30_000,
           hookTimeout: 30_000,
           // vitest would leave one processor to itself
           maxWorkers: '100%',
@@ -35,7 +35,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/image/**/*.test.ts', 'test/process/**/*.test.ts'],
           setupFiles: ['test/support/loopback-only.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
