@@ -9,7 +9,7 @@ const introduction = `# Configuration
 
 <!-- Generated from src/config/schema.ts by "npm run docs": change it there. -->
 
-One YAML file says everything. It is the file given with \`--config FILE\`, else the one named in \`CHARTROOM_CONFIG\`, else, in a clone, \`config/minimal.yaml\`. \`chartroom check\` says whether a file is valid and what it configures.
+One YAML file says everything. It is the file given with \`--config FILE\`, else the one named in \`CHARTROOM_CONFIG\`, else, in a clone, \`config/minimal.yaml\`. \`chartroom check\` says whether a file is valid and what it configures; with \`--connect\` it asks every upstream and the store. A recipe for each product is in [upstreams.md](upstreams.md).
 
 [\`config/example.yaml\`](../config/example.yaml) shows every option. Editors that know yaml-language-server complete and check the file when its first line is
 
