@@ -46,6 +46,7 @@ export function packagesApi(repository: URL): URL | undefined {
 export function gitlabAuthorization(upstream: string, basic: Authorization): Authorization {
   return {
     describe: () => basic.describe(),
+    isAnonymous: () => basic.isAnonymous(),
     present: async (request) => withToken(upstream, await basic.present(request)),
     answer: async (request, challenge) => {
       const better = await basic.answer(request, challenge);

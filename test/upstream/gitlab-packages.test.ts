@@ -88,7 +88,12 @@ describe('the packages of a project in GitLab', () => {
     ['a header of its own', { 'private-token': 't' }, { 'private-token': 't' }],
     ['nothing', {}, {}],
   ])('are asked for, where charts are with %s, as the API wants it', async (_, presented, expected) => {
-    const inner = { present: async () => presented, answer: async () => undefined, describe: () => 'someone' };
+    const inner = {
+      present: async () => presented,
+      answer: async () => undefined,
+      describe: () => 'someone',
+      isAnonymous: () => false,
+    };
     const authorization = gitlabAuthorization('gitlab', inner);
     expect(await authorization.present({} as AuthorizedRequest)).toEqual(expected);
     expect(authorization.describe()).toBe('someone');

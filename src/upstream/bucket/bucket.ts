@@ -99,6 +99,7 @@ function withinBucket(place: BucketPlace, authorization: Authorization): Authori
     answer: async (request, challenge) =>
       isInBucket(place, request.url) ? authorization.answer(request, challenge) : undefined,
     describe: () => authorization.describe(),
+    isAnonymous: () => authorization.isAnonymous(),
   };
 }
 

@@ -45,9 +45,8 @@ export interface Authorization {
   present(request: AuthorizedRequest): Promise<Presented>;
   /** What to send instead after a 401; undefined when there is nothing better, and the 401 stands. */
   answer(request: AuthorizedRequest, challenge: Challenge): Promise<Presented | undefined>;
-  /**
-   * For people, without secrets: what authenticated last, such as `user name and password, token of auth.docker.io`.
-   * Begins with `anonymous` exactly where there is nobody to be.
-   */
+  /** For people, without secrets: what authenticated last, such as `user name and password, token of auth.docker.io`. */
   describe(): string;
+  /** Whether there was nobody to be, when it was asked last. */
+  isAnonymous(): boolean;
 }

@@ -40,6 +40,7 @@ export function headersAuthorization(options: HeadersOptions): Authorization {
       const better = changed ? await inner.present(asker) : await inner.answer(asker, challenge);
       return better && { ...better, ...own };
     },
+    isAnonymous: () => false,
     describe: () => `own header ${names.join(', ')}${inner.describe().replace(/^anonymous/, '')}`,
   };
 }

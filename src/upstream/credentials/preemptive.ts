@@ -7,6 +7,7 @@ export const anonymous: Authorization = {
   present: async () => ({}),
   answer: async () => undefined,
   describe: () => 'anonymous',
+  isAnonymous: () => true,
 };
 
 interface PreemptiveOptions {
@@ -21,8 +22,10 @@ interface PreemptiveOptions {
 export function preemptiveAuthorization({ upstream, login: source }: PreemptiveOptions): Authorization {
   const sent = new WeakMap<AuthorizedRequest, Login | undefined>();
   let how = source.description;
+  let isAnonymous = false;
   const headerOf = (login: Login | undefined): Record<string, string> => {
     how = login?.kind === 'password' ? `${source.description} (Basic)` : source.description;
+    isAnonymous = !login;
     if (!login) return {};
     return { authorization: login.kind === 'password' ? basicOf(login) : bearerOf(upstream, login.token) };
   };
@@ -39,5 +42,6 @@ export function preemptiveAuthorization({ upstream, login: source }: PreemptiveO
       return isSameLogin(other, refused) ? undefined : headerOf(other);
     },
     describe: () => how,
+    isAnonymous: () => isAnonymous,
   };
 }

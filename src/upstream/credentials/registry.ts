@@ -50,15 +50,21 @@ class RegistryAuthorization implements Authorization {
   });
   readonly #attempts = new WeakMap<AuthorizedRequest, Attempt>();
   #how: string;
+  #isAnonymous: boolean;
 
   constructor(options: RegistryAuthorizationOptions) {
     this.#options = options;
     this.#tokens = new TokenService(options);
     this.#how = options.login?.description ?? 'anonymous';
+    this.#isAnonymous = !options.login;
   }
 
   describe(): string {
     return this.#how;
+  }
+
+  isAnonymous(): boolean {
+    return this.#isAnonymous;
   }
 
   async present(request: AuthorizedRequest): Promise<Presented> {
@@ -131,6 +137,7 @@ class RegistryAuthorization implements Authorization {
     const { upstream, login: source } = this.#options;
     const { login } = this.#attempt(request);
     const who = source?.description ?? 'anonymous';
+    this.#isAnonymous = !login;
     if (login?.kind === 'bearer') {
       this.#how = who;
       return { authorization: bearerOf(upstream, login.token) };

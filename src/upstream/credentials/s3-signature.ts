@@ -35,6 +35,10 @@ export class S3Signature implements Authorization {
     return 'AWS signature';
   }
 
+  isAnonymous(): boolean {
+    return false;
+  }
+
   /** Whether there is another identity than the one that was used last. */
   async renew(): Promise<boolean> {
     const refused = this.#used;

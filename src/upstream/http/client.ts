@@ -70,7 +70,7 @@ async function sendWithin(options: HttpClientOptions, transport: Transport, requ
 
 /** A registry that only an index names may be a home, and yet be told nothing. */
 function untoldAtHome({ authorization, reach }: HttpClientOptions, request: HttpRequest, url: URL): Untold | undefined {
-  if (!authorization.describe().startsWith('anonymous') || tellsItself(reach, request, url)) return undefined;
+  if (!authorization.isAnonymous() || tellsItself(reach, request, url)) return undefined;
   return isTrusted(reach, url) ? 'anonymous' : 'elsewhere';
 }
 
@@ -82,7 +82,7 @@ function tellsItself({ trusted: [own] }: Reach, { body, headers = {} }: HttpRequ
 
 /** Where there is nobody to be, the host makes no difference. */
 function untoldElsewhere({ authorization, homes }: HttpClientOptions, first: URL, url: URL): Untold {
-  if (authorization.describe().startsWith('anonymous')) return 'anonymous';
+  if (authorization.isAnonymous()) return 'anonymous';
   const isUpgrade = first.hostname === url.hostname && first.protocol === 'http:' && url.protocol === 'https:';
   return isUpgrade && homes.some(({ origin }) => origin === first.origin) ? 'upgraded' : 'elsewhere';
 }

@@ -15,6 +15,7 @@ const withApiKey: Authorization = {
   present: async () => ({ 'x-jfrog-art-api': 'key', cookie: 'a=b' }),
   answer: async () => undefined,
   describe: () => 'own headers',
+  isAnonymous: () => false,
 };
 
 /** Other ports of loopback may be led to. */

@@ -77,6 +77,7 @@ const canary: Authorization = {
   present: async () => ({ authorization: 'Bearer s3cret' }),
   answer: async () => undefined,
   describe: () => 'canary',
+  isAnonymous: () => false,
 };
 
 async function secureUpstream(authority: Authority, names = ['DNS:nexus.corp']): Promise<FaultUpstream> {
