@@ -77,6 +77,19 @@ export class TableReader {
     return this.#textOf(at).subarray(this.#startOf(at), this.#endOf(at));
   }
 
+  /** A column of a line as text; empty when it has fewer. The first is 0. */
+  column(at: number, column: number): string {
+    const line = this.line(at);
+    let start = 0;
+    for (let before = 0; before < column; before += 1) {
+      const end = line.indexOf(tab, start);
+      if (end < 0) return '';
+      start = end + 1;
+    }
+    const end = line.indexOf(tab, start);
+    return line.toString('utf8', start, end < 0 ? line.length : end);
+  }
+
   /** Where a line is. */
   span(at: number): Span {
     const text = this.table.texts[this.#lines[3 * at] ?? 0];

@@ -1,8 +1,8 @@
 /** Runs work once per key while it is under way; whoever asks meanwhile gets the same promise, failure included. */
-export class SingleFlight<T> {
-  readonly #flights = new Map<string, Promise<T>>();
+export class SingleFlight<T, K = string> {
+  readonly #flights = new Map<K, Promise<T>>();
 
-  run(key: string, work: () => Promise<T>): Promise<T> {
+  run(key: K, work: () => Promise<T>): Promise<T> {
     const underWay = this.#flights.get(key);
     if (underWay) return underWay;
     const flight = work().finally(() => this.#flights.delete(key));
@@ -11,7 +11,7 @@ export class SingleFlight<T> {
   }
 
   /** What is under way for a key. */
-  underWay(key: string): Promise<T> | undefined {
+  underWay(key: K): Promise<T> | undefined {
     return this.#flights.get(key);
   }
 
