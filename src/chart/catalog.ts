@@ -77,6 +77,21 @@ export function isWithdrawn(version: ChartVersion): boolean {
   return version.claims.every((claim) => (claim.missing ?? 0) >= absencesUntilWithdrawn);
 }
 
+/** Later than any time: of what was never seen. */
+export const neverSeen = '9999';
+
+/**
+ * When a version was first seen: RFC 3339 in UTC with whole seconds, which orders as text. `neverSeen` when it is no
+ * chart. What a rule hides was seen.
+ */
+export function firstSightOf({ claims }: ChartVersion): string {
+  return claims.reduce(earlier, neverSeen);
+}
+
+function earlier(first: string, { since = '', refused }: Memory): string {
+  return refused === undefined && since < first ? since : first;
+}
+
 /** Whether everything that upstream lists now promises other bytes than the ones held. No digest promises nothing. */
 export function isRewritten(claims: readonly KnownClaim[], held: Digest): boolean {
   const present = claims.filter((claim) => !claim.missing);
@@ -89,6 +104,8 @@ export function isRewritten(claims: readonly KnownClaim[], held: Digest): boolea
  */
 export class Catalog {
   readonly #rows: TableReader;
+  readonly #sights = new Map<string, readonly Sight[]>();
+  #firstListing: string | undefined;
 
   constructor(table: SharedTable) {
     this.#rows = new TableReader(table);
@@ -134,9 +151,66 @@ export class Catalog {
     if (claims[0]) yield { chart, version: claims[0].version, claims };
   }
 
+  /** The texts of a chart's versions, newest first; those that several rows have, several times. */
+  *spellings(chart: string): IterableIterator<string> {
+    const [first, end] = this.#rows.linesOf(chart) ?? [0, 0];
+    for (let at = first; at < end; at += 1) yield this.#rows.column(at, 1);
+  }
+
+  /** The texts of a chart's versions, newest first, each with its first sight as `firstSightOf` says it. Read once. */
+  sights(chart: string): readonly Sight[] {
+    const known = this.#sights.get(chart);
+    if (known) return known;
+    const sights = [...this.#readSights(chart)];
+    // strangers can ask for any name
+    if (sights.length > 0) this.#sights.set(chart, sights);
+    return sights;
+  }
+
+  *#readSights(chart: string): IterableIterator<Sight> {
+    const [start, end] = this.#rows.linesOf(chart) ?? [0, 0];
+    for (let at = start; at < end;) {
+      const version = this.#rows.column(at, 1);
+      let first = neverSeen;
+      do {
+        first = earlier(first, this.#memory(at));
+        at += 1;
+      } while (at < end && this.#rows.column(at, 1) === version);
+      yield [version, first];
+    }
+  }
+
+  /** Whether something under a name may be a chart: not all of it was found to be something else. */
+  hasCharts(chart: string): boolean {
+    // mostly the first row says so
+    for (const [, first] of this.#readSights(chart)) if (first !== neverSeen) return true;
+    return false;
+  }
+
+  /** When a chart was first seen here, whatever became of it since; `neverSeen` when all there is are no charts. */
+  firstSight(chart: string): string {
+    return this.sights(chart).reduce((earliest, [, first]) => (first < earliest ? first : earliest), neverSeen);
+  }
+
+  /** Since when the versions of the first good listing are known; what was found by name belongs to none. */
+  get firstListing(): string {
+    if (this.#firstListing !== undefined) return this.#firstListing;
+    let first = Buffer.from(neverSeen);
+    for (let at = 0; at < this.#rows.size; at += 1) {
+      if (!isSeenBefore(this.#rows.line(at), first)) continue;
+      const { since = '', named } = this.#memory(at);
+      if (!named) first = Buffer.from(since);
+    }
+    return (this.#firstListing = first.toString());
+  }
+
   /** Every version of every chart. */
   *all(): IterableIterator<ChartVersion> {
     for (const chart of this.charts()) yield* this.versions(chart);
+  }
+
+  #memory(at: number): Memory {
+    return decodeMemory(this.#rows.column(at, 5));
   }
 
   #claims([first, end]: readonly [number, number]): KnownClaim[] {
@@ -146,6 +220,9 @@ export class Catalog {
 
 /** A catalog without rows. */
 export const emptyCatalog = new Catalog(tableOf([]));
+
+/** A version's text, and when it was first seen. */
+type Sight = readonly [version: string, first: string];
 
 type Memory = Partial<Omit<KnownClaim, keyof Claim>>;
 
@@ -169,16 +246,26 @@ function encodeMemory({ since, missing, named, tag, documents, refused }: Memory
 
 /** Reads the line that `encodeClaim` wrote. `since` is empty in a listing, which does not know it. */
 export function decodeClaim(line: Buffer): KnownClaim {
-  const [chart = '', version = '', head = '{}', metadata, extra, memory = '{}'] = columnsOf(line);
+  const [chart = '', version = '', head = '{}', metadata, extra, memory = ''] = columnsOf(line);
   return {
     chart,
     version,
     ...(JSON.parse(head) as Pick<Claim, 'digest' | 'created' | 'source' | 'brief'>),
     since: '',
-    ...(JSON.parse(memory) as Memory),
+    ...decodeMemory(memory),
     ...(metadata && { metadata }),
     ...(extra && { extra }),
   };
+}
+
+function decodeMemory(memory: string): Memory {
+  return memory === '' ? {} : (JSON.parse(memory) as Memory);
+}
+
+/** Whether a catalog's line says that it was first seen before a time. Of tens of thousands few must be read for that. */
+function isSeenBefore(known: Buffer, time: Buffer): boolean {
+  const start = known.lastIndexOf(0x09) + 1 + '{"since":"'.length;
+  return known.compare(time, 0, time.length, start) < 0;
 }
 
 const onlySince = /^\{"since":"[^"]*"\}$/;

@@ -35,7 +35,7 @@ export interface Survey {
 
 /** The claim that speaks for a version: the one whose bytes are held, else the first that is described. */
 export function speakingClaim(version: ChartVersion, held: KeptVersion | undefined): KnownClaim | undefined {
-  const usable = version.claims.filter((claim) => claim.metadata !== undefined);
+  const usable = version.claims.filter(({ metadata, refused }) => metadata !== undefined && refused === undefined);
   return (held && usable.find((claim) => claim.digest === held.archive.digest)) ?? usable[0];
 }
 

@@ -57,3 +57,11 @@ export function sortable(text: string): SortableVersion {
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** The same for every spelling that Helm takes for one version: `v1.2` and `1.2.0`. Text that is no version stays itself. */
+export function canonicalVersion(text: string): string {
+  if (strictGrammar.test(text)) return text;
+  const parsed = parseVersion(text);
+  if (!parsed) return text;
+  return parsed.build.length > 0 ? `${parsed.version}+${parsed.build.join('.')}` : parsed.version;
+}

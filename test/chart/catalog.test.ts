@@ -9,6 +9,7 @@ import {
   encodeClaim,
   isRewritten,
   isWithdrawn,
+  neverSeen,
   repeats,
   type KnownClaim,
 } from '../../src/chart/catalog.ts';
@@ -123,6 +124,22 @@ describe('a catalog', () => {
     }
     expect(catalog.has('__proto__')).toBe(false);
     expect([...catalog.versions('hasOwnProperty')]).toEqual([]);
+  });
+
+  it('knows since when the versions of its first listing are known, whatever else is remembered of them', () => {
+    const named = fc.constantFrom(undefined, true as const);
+    const anyTime = fc.constantFrom(since, '2026-01-01T00:00:01Z', '2025-12-31T23:59:59Z');
+    const any = fc
+      .tuple(anyClaim, named, anyTime)
+      .map(([one, byName, time]) => ({ ...one, named: byName, since: time }));
+    fc.assert(
+      fc.property(fc.array(any), (claims) => {
+        const listed = claims.filter((one) => !one.named).map((one) => one.since);
+        const catalog = new Catalog(claimTable(claims));
+        const first = listed.sort()[0] ?? neverSeen;
+        expect([catalog.firstListing, catalog.firstListing]).toEqual([first, first]);
+      }),
+    );
   });
 
   it('without rows has nothing', () => {

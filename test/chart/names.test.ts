@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { digestOf, hexOf, isDigest } from '../../src/chart/digest.ts';
-import { archivePath, isChartName, nameFilter } from '../../src/chart/names.ts';
+import { archivePath, isChartName, lookUp, nameFilter } from '../../src/chart/names.ts';
 
 describe('a chart name', () => {
   it.each(['nginx', 'cert-manager', 'Upper', 'a.b_c', '0ad', 'constructor', 'toString', 'x'.repeat(128)])(
@@ -66,6 +66,38 @@ describe('a list of names and globs', () => {
     const passes = nameFilter(patterns);
     expect(through.filter(passes)).toEqual(through);
     expect(not.filter(passes)).toEqual([]);
+  });
+});
+
+describe('a table of names and globs', () => {
+  const table = [
+    ['corp-*', 1],
+    ['Corp-App', 2],
+    ['*', 3],
+    ['corp-app', 4],
+    ['constructor', 5],
+  ] as const;
+
+  it.each([
+    ['corp-app', [4, 1, 3]],
+    ['corp-lib', [1, 3]],
+    ['CORP-LIB', [3]],
+    ['constructor', [5, 3]],
+    ['toString', [3]],
+  ])('has under %s what its exact name has, then what globs have, in order: %j', (name, values) =>
+    expect(lookUp(table)(name)).toEqual(values),
+  );
+
+  it.each([
+    ['corp-app', [2, 4, 1, 3]],
+    ['CORP-APP', [2, 4, 1, 3]],
+    ['CORP-LIB', [1, 3]],
+  ])('has under %s the same in any case, when none matters: %j', (name, values) =>
+    expect(lookUp(table, { anyCase: true })(name)).toEqual(values),
+  );
+
+  it('has nothing under names that only objects have', () => {
+    for (const name of ['constructor', '__proto__', 'toString']) expect(lookUp([['nginx', 1]])(name)).toEqual([]);
   });
 });
 

@@ -25,7 +25,7 @@ function offering(rules: Partial<OfferRules> = {}): Offering {
     return { chart: 'nginx', version, archive, heldAt: '2026-01-01T00:00:00Z' };
   });
   const snapshot = new Snapshot(mergeHoldings(tableOf([]), held));
-  const usual = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
+  const usual = { charts: ['*'], versions: [], withdrawn: 'keep', heldOnly: false } as const;
   return new Offering(new Catalog(claimTable(claims)), snapshot, { ...usual, ...rules });
 }
 
@@ -55,12 +55,24 @@ describe('what an upstream offers', () => {
     }
   });
 
-  it('is of what is held the same again', () => {
-    for (const rules of [{}, { heldOnly: true }]) {
-      expect(['5.0.0', '1.0.0'].map((version) => offering(rules).offersHeld('nginx', version))).toEqual([true, true]);
-    }
-    const dropping = offering({ withdrawn: 'drop' });
-    expect(['5.0.0', '1.0.0'].map((version) => dropping.offersHeld('nginx', version))).toEqual([true, false]);
+  it('is not what its own ranges leave out, held or not', () => {
+    expect(offered(offering({ versions: [['nginx', '>=4']] }))).toEqual(['5.0.0', '4.0.0']);
+    expect(offering({ versions: [['nginx', '>=4']] }).find('nginx', '1.0.0')).toBeUndefined();
+    expect(offering({ versions: [['nginx', 'no range']] }).mayHave('nginx', '5.0.0')).toBe(false);
+  });
+
+  it('says why a version is none of it', () => {
+    const why = (version: string, rules?: Partial<OfferRules>) => {
+      const one = offering(rules);
+      const listed = one.catalog.find('nginx', version);
+      return listed && one.hiddenBy(listed);
+    };
+    expect(why('5.0.0')).toBeUndefined();
+    expect(why('0.1.0')).toBe('not-a-chart');
+    expect(why('5.0.0', { charts: ['!nginx'] })).toBe('charts');
+    expect(why('5.0.0', { versions: [['*', '<2']] })).toBe('versions');
+    expect(why('1.0.0', { withdrawn: 'drop' })).toBe('withdrawn');
+    expect(why('4.0.0', { heldOnly: true })).toBe('retired');
   });
 
   it('may be of the names that the configuration says', () => {

@@ -3,10 +3,8 @@ import { expect, it } from 'vitest';
 
 import { Catalog, claimTable, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf } from '../../src/chart/digest.ts';
-import { emptySnapshot, mergeHoldings } from '../../src/chart/holding.ts';
-import { Offering } from '../../src/chart/offering.ts';
+import { mergeHoldings } from '../../src/chart/holding.ts';
 import { reconcile } from '../../src/chart/reconcile.ts';
-import { selectOwners } from '../../src/chart/select.ts';
 import { tableOf, type SharedTable } from '../../src/lib/shared-table.ts';
 import { catalogOf, claimsOf, textOf } from '../support/indexes.ts';
 
@@ -148,36 +146,6 @@ it('a listing that was just taken changes nothing when it comes again', () => {
     fc.property(listing, heldDigest, (one, held) => {
       const [first, second] = replay([one, one], held).map(textOf);
       expect(second).toBe(first);
-    }),
-  );
-});
-
-const everything = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
-
-it('a chart name belongs to whoever lists it longest, to the first of those who tie, and to nobody else', () => {
-  const since = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', '2026-01-03T00:00:00Z');
-  const known = fc.record({ chart: fc.constantFrom('a', 'b', 'c'), version: fc.constantFrom('1.0.0', '2.0.0'), since });
-  const member = fc.uniqueArray(known, { maxLength: 5, selector: keyOf });
-  fc.assert(
-    fc.property(fc.array(member, { minLength: 1, maxLength: 4 }), (members) => {
-      const owners = selectOwners(
-        members.map((claims) => {
-          const rows = claims.map((one) => ({ ...one, source: 'x' }));
-          return new Offering(new Catalog(claimTable(rows)), emptySnapshot, everything);
-        }),
-      );
-      const names = [...new Set(members.flat().map(({ chart }) => chart))].sort();
-      expect([...owners.keys()]).toEqual(names);
-      for (const [chart, owner] of owners) {
-        const firsts = members.map(
-          (claims) =>
-            claims
-              .filter((one) => one.chart === chart)
-              .map((one) => one.since)
-              .sort()[0] ?? 'never',
-        );
-        expect(owner).toBe(firsts.indexOf(firsts.toSorted()[0] ?? 'never'));
-      }
     }),
   );
 });

@@ -25,7 +25,13 @@ function look(
   rules: Partial<OfferRules> = {},
 ) {
   const [catalog, snapshot] = [new Catalog(claimTable(claims)), new Snapshot(mergeHoldings(tableOf([]), held))];
-  const offering = new Offering(catalog, snapshot, { charts: ['*'], withdrawn: 'keep', heldOnly: false, ...rules });
+  const offering = new Offering(catalog, snapshot, {
+    charts: ['*'],
+    versions: [],
+    withdrawn: 'keep',
+    heldOnly: false,
+    ...rules,
+  });
   const { wanted, undescribed, rewrites, ...counts } = survey(offering, policy);
   const words = (names: SharedArrayBuffer): string[] => [...namesIn(names)].map((name) => name.join(' '));
   return { counts, wanted: words(wanted), undescribed: words(undescribed), rewrites: words(rewrites) };
@@ -194,6 +200,12 @@ describe('the claim that speaks for a version', () => {
   it('is the one whose bytes are held, and the first when none of them is', () => {
     expect(speakingClaim(version(first, second), kept('nginx', '1.0.0', digestB))?.source).toBe('second');
     expect(speakingClaim(version(silent, second), kept('nginx', '1.0.0', digestA))?.source).toBe('silent');
+  });
+
+  it('is never one that turned out to be no chart', () => {
+    const refused = { ...first, brief: true, refused: 'archive-invalid' } as const;
+    expect(speakingClaim(version(refused, second), undefined)?.source).toBe('second');
+    expect(speakingClaim(version(refused), undefined)).toBeUndefined();
   });
 
   it('is never one that nobody described', () => {
