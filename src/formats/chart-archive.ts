@@ -101,6 +101,27 @@ export function describeArchive(bytes: Uint8Array, limits: ArchiveLimits = helmL
   return 'rejected' in described ? described : { chart, version, ...described };
 }
 
+/** A file of a chart. */
+export interface ChartFile {
+  /** Below the chart's own folder: `Chart.yaml`, `charts/redis/README.md`. */
+  readonly path: string;
+  /** Shares the memory of the whole archive; without a byte order mark. */
+  readonly data: Buffer;
+}
+
+/** Every file of a chart in the order of its archive; of some there may be several. Throws as `inspectArchive`. */
+export function readChartFiles(
+  bytes: Uint8Array,
+  limits: ArchiveLimits = helmLimits,
+  subject = 'the archive',
+): readonly ChartFile[] {
+  try {
+    return filesOf(unpack(bytes, limits));
+  } catch (error) {
+    throw asFault(error, subject);
+  }
+}
+
 class Refused extends Error {
   readonly code: FaultCode;
   constructor(code: 'archive-invalid' | 'too-large', message: string) {
@@ -122,17 +143,22 @@ function contentsOf(bytes: Uint8Array, limits: ArchiveLimits): ArchiveContents {
 }
 
 function chartFile(bytes: Uint8Array, limits: ArchiveLimits): Buffer {
-  const { entries } = unpack(bytes, limits);
-  let found: Buffer | undefined;
-  for (const entry of entries) {
-    if (entry.kind === 'directory') continue;
-    if (pathInChart(entry) === 'Chart.yaml' && entry.kind === 'file') found = entry.data;
-  }
-  if (!found) throw invalid(entries.length === 0 ? 'is empty' : 'has no Chart.yaml in its folder');
+  const contents = unpack(bytes, limits);
+  const found = filesOf(contents).findLast(({ path }) => path === 'Chart.yaml')?.data;
+  if (!found) throw invalid(contents.entries.length === 0 ? 'is empty' : 'has no Chart.yaml in its folder');
   if (found.length > limits.maxChartFileBytes) {
     throw new Refused('too-large', `has a Chart.yaml of more than ${limits.maxChartFileBytes} bytes`);
   }
   return found;
+}
+
+/** What is no file leads nowhere, but must not have a path that leads out either. */
+function filesOf({ entries }: TarContents): readonly ChartFile[] {
+  return entries
+    .filter(({ kind }) => kind !== 'directory')
+    .map((entry) => ({ path: pathInChart(entry), data: withoutMark(entry.data), kind: entry.kind }))
+    .filter(({ kind }) => kind === 'file')
+    .map(({ path, data }) => ({ path, data }));
 }
 
 function unpack(bytes: Uint8Array, limits: ArchiveLimits): TarContents {
@@ -158,10 +184,13 @@ function pathInChart({ path }: TarEntry): string {
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
+function withoutMark(data: Buffer): Buffer {
+  return data.subarray(0, 3).equals(byteOrderMark) ? data.subarray(3) : data;
+}
+
 function parseChartFile(bytes: Buffer, limits: ArchiveLimits): Readonly<Record<string, unknown>> {
   if (!isUtf8(bytes)) throw invalid('has a Chart.yaml that is not UTF-8');
-  const text = bytes.subarray(bytes.subarray(0, 3).equals(byteOrderMark) ? 3 : 0).toString('utf8');
-  const fields = parseYaml(text);
+  const fields = parseYaml(bytes.toString('utf8'));
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
     throw invalid('has a Chart.yaml that is no mapping');
   }

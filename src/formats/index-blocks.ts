@@ -1,103 +1,64 @@
-import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-import { Catalog, isWithdrawn, type ChartVersion, type KnownClaim } from '../chart/catalog.ts';
+import { isWithdrawn, type ChartVersion, type KnownClaim } from '../chart/catalog.ts';
 import { hexOf, type Digest } from '../chart/digest.ts';
-import { Snapshot, type KeptVersion } from '../chart/holding.ts';
+import type { KeptVersion } from '../chart/holding.ts';
 import { archivePath } from '../chart/names.ts';
-import { Offering, type OfferRules } from '../chart/offering.ts';
-import { speakingClaim } from '../chart/survey.ts';
-import { TableReader, type SharedTable } from '../lib/shared-table.ts';
+import type { Listed, Selection } from '../chart/select.ts';
+import { summarize } from './chart-summary.ts';
+import type { Block, RenderingMemory } from './index-memory.ts';
+import type { ChartInput } from './index-views.ts';
 import { safeJson } from './safe-json.ts';
 
-/** Some neighbouring charts of an index, rendered. */
-export interface Block {
-  /** In shared memory; empty when none of their versions can be listed. */
-  readonly text: Uint8Array;
-  /** The greatest `created` in it. */
-  readonly latest?: string | undefined;
-  /** Compressed, once somebody needed that. */
-  deflated?: Uint8Array;
-}
-
-/** A chart, and who provides it. */
-export interface IndexChart {
-  readonly chart: string;
-  readonly source: IndexSource;
-}
-
-/** A member of a repository: what it offers, and the lines that say so. */
-export class IndexSource {
-  readonly offering: Offering;
-  readonly #catalog: TableReader;
-  readonly #snapshot: TableReader;
-  readonly #rules: string;
-
-  constructor(member: { readonly catalog: SharedTable; readonly snapshot: SharedTable; readonly rules: OfferRules }) {
-    this.offering = new Offering(new Catalog(member.catalog), new Snapshot(member.snapshot), member.rules);
-    this.#catalog = new TableReader(member.catalog);
-    this.#snapshot = new TableReader(member.snapshot);
-    this.#rules = JSON.stringify(member.rules);
-  }
-
-  /** Everything that the rendering of a chart depends on. */
-  *wordsOn(chart: string): IterableIterator<string | Uint8Array> {
-    yield `${chart}\n${this.#rules}\n`;
-    for (const table of [this.#catalog, this.#snapshot]) {
-      const lines = table.linesOf(chart);
-      if (lines) yield* table.text(...lines);
-      yield '\n';
-    }
-  }
-
-  /** Bytes of a chart's lines in the catalog. */
-  sizeOf(chart: string): number {
-    const [first, end] = this.#catalog.linesOf(chart) ?? [0, 0];
-    let size = 0;
-    for (const text of this.#catalog.text(first, end)) size += text.length;
-    return size;
-  }
-}
-
 const blockBytes = 128 * 1024;
+/** A chart that is as large is a block by itself: others can have it then, whatever its neighbours are there. */
+const aloneBytes = blockBytes / 2;
 
 /**
- * Neighbouring charts together, about 128 KiB of them. Where a block ends depends only on the chart that stands there, so
+ * Neighbouring charts together, about 128 KiB of them. Where a block ends depends only on the charts that stand there, so
  * that a change moves no other block, and every replica cuts alike.
  */
-export function* blocksOf(
-  owners: readonly (readonly [chart: string, member: number])[],
-  sources: readonly IndexSource[],
-): IterableIterator<readonly IndexChart[]> {
-  let charts: IndexChart[] = [];
-  for (const [chart, member] of owners) {
-    const source = sources[member];
-    if (!source) continue;
-    charts.push({ chart, source });
-    if ((crc32(chart) / 2 ** 32) * blockBytes > source.sizeOf(chart)) continue;
-    yield charts;
-    charts = [];
+export function* blocksOf(charts: Iterable<ChartInput>): IterableIterator<readonly ChartInput[]> {
+  let block: ChartInput[] = [];
+  for (const one of charts) {
+    const { chart, bytes } = one;
+    if (bytes >= aloneBytes && block.length > 0) {
+      yield block;
+      block = [];
+    }
+    block.push(one);
+    if (bytes < aloneBytes && (crc32(chart) / 2 ** 32) * blockBytes > bytes) continue;
+    yield block;
+    block = [];
   }
-  if (charts.length > 0) yield charts;
+  if (block.length > 0) yield block;
 }
 
-/** Names a block by everything it is made of. */
-export function keyOf(charts: readonly IndexChart[], isFirst: boolean): string {
-  const hash = createHash('sha256').update(isFirst ? 'first\n' : 'later\n');
-  for (const { chart, source } of charts) for (const words of source.wordsOn(chart)) hash.update(words);
-  return hash.digest('base64');
+/** What blocks are rendered of. */
+export interface BlockParts {
+  readonly selection: Selection;
+  /** The first charts of an index have no comma before them. */
+  readonly isFirst: boolean;
+  /** Where texts are kept. */
+  readonly memory: Pick<RenderingMemory, 'piece' | 'shelf'>;
 }
 
-/** Renders charts as they stand in the `entries` of an index; the first ones there have no comma before them. */
-export function renderBlock(charts: readonly IndexChart[], isFirst: boolean): Block {
+/** Renders neighbouring charts. */
+export function renderBlock(charts: readonly ChartInput[], { selection, isFirst, memory }: BlockParts): Block {
   const latest = new Latest();
-  let text = '';
-  for (const one of charts) text += renderChart(one, isFirst && text === '' ? '' : ',', latest);
-  const size = Buffer.byteLength(text);
-  // what can grow is mapped by itself
-  const shared = Buffer.from(new SharedArrayBuffer(size, { maxByteLength: size }), 0, size);
-  shared.write(text);
-  return { text: shared, latest: latest.text };
+  const nameOf = (member: number): string => selection.members[member]?.name ?? '';
+  let [text, shelf, count, versions, changesMs] = ['', '', 0, 0, Infinity];
+  for (const { chart } of charts) {
+    changesMs = Math.min(changesMs, selection.changesMs(chart));
+    const listed = [...selection.listed(chart)];
+    if (listed.length === 0) continue;
+    text += renderChart(chart, listed, isFirst && text === '' ? '' : ',', latest);
+    shelf += `${chart}\t${summarize(chart, listed, nameOf)}\n`;
+    count += 1;
+    versions += listed.length;
+  }
+  const listed = text === '' ? undefined : { piece: memory.piece(text), shelf: memory.shelf(shelf) };
+  return { listed, latest: latest.text, charts: count, versions, changesMs };
 }
 
 /** The latest of many times, as it was written. */
@@ -113,17 +74,13 @@ export class Latest {
   }
 }
 
-/** A chart with its rows; empty when none of its versions can be listed. */
-function renderChart({ chart, source: { offering } }: IndexChart, separator: string, latest: Latest): string {
-  const rows: string[] = [];
-  for (const version of offering.versions(chart)) {
-    const held = offering.snapshot.find(chart, version.version);
-    const claim = speakingClaim(version, held);
-    if (!claim) continue;
+/** A chart with its rows as it stands in the `entries` of an index. `listed` is not empty. */
+function renderChart(chart: string, listed: readonly Listed[], separator: string, latest: Latest): string {
+  const rows = listed.map(({ version, claim, held }) => {
     if (claim.created) latest.add(claim.created);
-    rows.push(renderRow(version, claim, held));
-  }
-  return rows.length === 0 ? '' : `${separator}\n"${chart}":[\n${rows.join(',\n')}\n]`;
+    return renderRow(version, claim, held);
+  });
+  return `${separator}\n"${chart}":[\n${rows.join(',\n')}\n]`;
 }
 
 function renderRow(version: ChartVersion, claim: KnownClaim, held: KeptVersion | undefined): string {

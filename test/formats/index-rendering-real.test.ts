@@ -5,9 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { Catalog } from '../../src/chart/catalog.ts';
-import { renderIndex } from '../../src/formats/index-rendering.ts';
-import { tableOf } from '../../src/lib/shared-table.ts';
-import { readText } from '../support/indexes.ts';
+import { indexOf, indexText, memberOfTables, partsOf } from '../support/index-parts.ts';
+import { catalogAfter, readText } from '../support/indexes.ts';
 import { needsSharedData, sharedData, type SharedRepository } from '../support/shared-data.ts';
 
 /** What the structs behind Helm's index have (helm.sh/helm/v4/pkg/repo/v1 and pkg/chart/v2): older Helm refuses others. */
@@ -57,15 +56,12 @@ function notText(index: Index): unknown[] {
 describe.skipIf(needsSharedData(...repositories))('the rendering of a real index', () => {
   describe.each(repositories)('%s', (name) => {
     let text = '';
-    const rules = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
     let catalog: Catalog;
     let index: Index;
     beforeAll(async () => {
       const { claims } = readText(await readFile(`${sharedData(name)}/index.yaml`));
       catalog = new Catalog(claims);
-      const owners = [...catalog.charts()].map((chart) => [chart, 0] as const);
-      const { identity } = renderIndex({ members: [{ catalog: claims, snapshot: tableOf([]), rules }], owners });
-      text = Buffer.concat(identity).toString();
+      text = indexText(indexOf(partsOf([memberOfTables(name, catalogAfter(claims))])));
       index = JSON.parse(text) as Index;
     });
 

@@ -3,11 +3,11 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf, hexOf, type Digest } from '../../src/chart/digest.ts';
-import { mergeHoldings, type KeptVersion } from '../../src/chart/holding.ts';
-import { renderIndex, type IndexParts, type RenderedIndex } from '../../src/formats/index-rendering.ts';
-import { tableOf } from '../../src/lib/shared-table.ts';
+import type { KeptVersion } from '../../src/chart/holding.ts';
+import type { RepositoryParts } from '../../src/formats/index-rendering.ts';
+import { indexOf, indexText, memberOf, partsOf as partsOfMembers } from '../support/index-parts.ts';
 
 const [digestA, digestB, digestC] = [
   digestOf(Buffer.from('a')),
@@ -24,14 +24,8 @@ function kept(chart: string, version: string, digest: Digest): KeptVersion {
   return { chart, version, archive: { mediaType: 'x', digest, size: 1 }, heldAt: '2026-01-01T00:00:00Z' };
 }
 
-const rules = { charts: ['*'], withdrawn: 'keep', heldOnly: false } as const;
-
-function partsOf(claims: readonly KnownClaim[], held: readonly KeptVersion[] = []): IndexParts {
-  const charts = [...new Set(claims.map(({ chart }) => chart))].sort();
-  return {
-    members: [{ catalog: claimTable(claims), snapshot: mergeHoldings(tableOf([]), held), rules }],
-    owners: charts.map((chart) => [chart, 0] as const),
-  };
+function partsOf(claims: readonly KnownClaim[], held: readonly KeptVersion[] = []): RepositoryParts {
+  return partsOfMembers([memberOf('nexus', claims, held)]);
 }
 
 interface Row {
@@ -47,8 +41,7 @@ interface Index {
   readonly generated?: string;
 }
 
-const textOf = ({ identity }: RenderedIndex): string => Buffer.concat(identity).toString();
-const read = (parts: IndexParts): Index => JSON.parse(textOf(renderIndex(parts))) as Index;
+const read = (parts: RepositoryParts): Index => JSON.parse(indexText(indexOf(parts))) as Index;
 const onlyRow = (claims: readonly KnownClaim[], held: readonly KeptVersion[] = []): Row | undefined =>
   read(partsOf(claims, held)).entries['nginx']?.[0];
 
@@ -60,7 +53,7 @@ describe('a rendered index', () => {
   ];
 
   it('is these bytes', () => {
-    expect(textOf(renderIndex(partsOf(claims)))).toBe(
+    expect(indexText(indexOf(partsOf(claims)))).toBe(
       [
         '{"apiVersion":"v1",',
         '"entries":{',
@@ -80,7 +73,7 @@ describe('a rendered index', () => {
   });
 
   it('is named by the digest of its bytes, and the same bytes when unpacked, in memory that can move', () => {
-    const { identity: pieces, gzip, etag } = renderIndex(partsOf(claims));
+    const { identity: pieces, gzip, etag } = indexOf(partsOf(claims));
     const [identity = Buffer.alloc(0)] = pieces;
     expect(pieces).toHaveLength(1);
     expect(etag).toBe(hexOf(digestOf(identity)));
@@ -90,46 +83,39 @@ describe('a rendered index', () => {
   });
 
   it('is the same for equal input, however it came together', () => {
-    const once = renderIndex(partsOf(claims, [kept('nginx', '1.9.0', digestA), kept('loki', 'v0.1', digestB)]));
-    const again = renderIndex(
+    const once = indexOf(partsOf(claims, [kept('nginx', '1.9.0', digestA), kept('loki', 'v0.1', digestB)]));
+    const again = indexOf(
       structuredClone(partsOf(claims.toReversed(), [kept('loki', 'v0.1', digestB), kept('nginx', '1.9.0', digestA)])),
     );
-    expect(textOf(again)).toBe(textOf(once));
+    expect(indexText(again)).toBe(indexText(once));
     expect(Buffer.from(again.gzip).equals(Buffer.from(once.gzip))).toBe(true);
   });
 
   it('has each chart from the member that provides it, and from no other', () => {
-    const [one, other] = [
-      partsOf([claim('nginx', '1.0.0')]),
-      partsOf([claim('nginx', '2.0.0'), claim('loki', '3.0.0')]),
-    ];
-    const members = [...one.members, ...other.members];
-    const versionsOf = (owners: IndexParts['owners']): unknown =>
-      Object.entries(read({ members, owners }).entries).map(([chart, [row]]) => [chart, row?.version]);
-    expect(
-      versionsOf([
-        ['loki', 1],
-        ['nginx', 0],
-      ]),
-    ).toEqual([
+    const one = memberOf('one', [claim('nginx', '1.0.0')]);
+    const other = memberOf('other', [claim('nginx', '2.0.0'), claim('loki', '3.0.0')]);
+    const versionsOf = (owners: readonly (readonly [string, string])[]): unknown =>
+      Object.entries(read(partsOfMembers([one, other], { owners })).entries).map(([chart, [row]]) => [
+        chart,
+        row?.version,
+      ]);
+    expect(versionsOf([])).toEqual([
       ['loki', '3.0.0'],
       ['nginx', '1.0.0'],
     ]);
-    expect(versionsOf([['nginx', 1]])).toEqual([['nginx', '2.0.0']]);
-    expect(
-      versionsOf([
-        ['absent', 0],
-        ['nginx', 7],
-      ]),
-    ).toEqual([]);
+    expect(versionsOf([['nginx', 'other']])).toEqual([
+      ['loki', '3.0.0'],
+      ['nginx', '2.0.0'],
+    ]);
+    expect(versionsOf([['*', 'one']])).toEqual([['nginx', '1.0.0']]);
   });
 
   it('of nothing is an index all the same', () => {
-    expect(textOf(renderIndex({ members: [], owners: [] }))).toBe('{"apiVersion":"v1",\n"entries":{}}\n');
+    expect(indexText(indexOf(partsOfMembers([])))).toBe('{"apiVersion":"v1",\n"entries":{}}\n');
   });
 
   it('has neither hosts, tokens nor unknown keys of an upstream', () => {
-    expect(textOf(renderIndex(partsOf(claims)))).not.toMatch(/elsewhere|token|engine|http/);
+    expect(indexText(indexOf(partsOf(claims)))).not.toMatch(/elsewhere|token|engine|http/);
   });
 
   it('may be far larger than what it is made of', () => {
@@ -218,7 +204,7 @@ describe('a withdrawn version', () => {
 
   it('stays safe for YAML when it says so', () => {
     const metadata = String.raw`{"description":"a\u0085b\u2028c/d","name":"nginx"}`;
-    const text = textOf(renderIndex(partsOf([claim('nginx', '1.0.0', { missing: 3, metadata })])));
+    const text = indexText(indexOf(partsOf([claim('nginx', '1.0.0', { missing: 3, metadata })])));
     expect(text).toContain(String.raw`a\u0085b\u2028c/d`);
   });
 });
@@ -237,8 +223,14 @@ describe('what is not listed', () => {
     expect(entries['nginx']?.map(({ version }) => version)).toEqual(['1.0.0']);
   });
 
-  it('is a chart that nobody provides', () => {
-    const { members } = partsOf([claim('nginx', '1.0.0')]);
-    expect(read({ members, owners: [] }).entries).toEqual({});
+  it('is what a rule of the repository or of the upstream hides', () => {
+    const rows = [claim('nginx', '1.0.0'), claim('nginx', '2.0.0-rc.1'), claim('loki', '1.0.0')];
+    const listed = (parts: RepositoryParts): unknown =>
+      Object.entries(read(parts).entries).flatMap(([chart, all]) => all.map(({ version }) => `${chart} ${version}`));
+    const member = memberOf('nexus', rows);
+    expect(listed(partsOfMembers([member], { prereleases: false }))).toEqual(['loki 1.0.0', 'nginx 1.0.0']);
+    expect(listed(partsOfMembers([member], { charts: ['ng*'], listNewest: 1 }))).toEqual(['nginx 2.0.0-rc.1']);
+    const narrow = { ...member, rules: { ...member.rules, charts: ['loki'] } };
+    expect(listed(partsOfMembers([narrow]))).toEqual(['loki 1.0.0']);
   });
 });
