@@ -2,7 +2,7 @@ import { type OptionSchema, listForm, mappingForm } from '../src/config/options.
 
 /** The reference page of the configuration: one table for each mapping, in the order of the schema. */
 export function renderReference(options: OptionSchema): string {
-  return `${[introduction, smallest, ...sections('', options), credentials, secrets, units, types, mistakes].join('\n\n')}\n`;
+  return `${[introduction, smallest, ...sections('', options), offering, credentials, secrets, units, types, changes, mistakes].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration
@@ -67,19 +67,53 @@ function defaultOf(option: OptionSchema, required: boolean): string {
 
 function whatItIs(option: OptionSchema): string {
   const example = option.examples?.[0];
-  const shown = example === undefined ? '' : ` Example: \`${typeof example === 'string' ? example : inYaml(example)}\``;
+  const shown =
+    example === undefined ? '' : ` Example: \`${typeof example === 'string' ? quoted(example) : inYaml(example)}\``;
   return `${option.description}${shown}`;
+}
+
+function quoted(text: string): string {
+  return /^[*!&[>]/.test(text) ? `"${text}"` : text;
 }
 
 /** A small value on one line, as YAML is written by hand. */
 function inYaml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inYaml).join(', ')}]`;
   if (typeof value !== 'object' || value === null) {
-    return /^[*!&${[]/.test(String(value)) ? `"${String(value)}"` : String(value);
+    return /^[${]/.test(String(value)) ? `"${String(value)}"` : quoted(String(value));
   }
   const pairs = Object.entries(value).map(([key, inside]) => `${key}: ${inYaml(inside)}`);
   return `{ ${pairs.join(', ')} }`;
 }
+
+const offering = `## What a repository offers
+
+A version is offered when nothing of this hides it. The rules are applied in this order; what hides a version hides it on every address, whether its archive is held or not.
+
+| rule | what it hides is answered with |
+|---|---|
+| \`deny\` with a name or a range | 403, also for what nobody has |
+| \`charts\`, \`versions\`, \`prereleases\` of the repository | 404 at once; no upstream is asked |
+| \`owners\`, and who has listed the name longest | 404 for what only others list |
+| \`versions\`, \`withdrawn\` and \`retired\` of the upstream that owns the name | 404, also where others list it |
+| \`charts\` of an upstream | 404 where nobody else provides the name |
+| \`deny\` with a digest | 403 |
+| \`deprecated\` | 404 |
+| \`cooldown\` | 404 until it has been known for so long |
+
+\`listNewest\` hides nothing: it only shortens lists.
+
+**Names are owned.** With \`overlap: first\` the upstream that has listed a name longest provides all of its versions, also while it is down, empty or hidden; between equals, such as upstreams configured together, the order of \`upstreams\` decides. With \`merge\` the same holds for each version, and spellings of one version (\`v1.2\`, \`1.2.0\`) are one. Another upstream that lists the name, or comes to list it, is reported as contested and does not provide it: only \`owners\` moves a name. An upstream that leaves a name out by its own \`charts\` does not claim it, so another one may provide it; what its \`versions\`, \`withdrawn\` or \`retired\` hide is offered by nobody else. A name in \`owners\` that its owner does not list is provided by nobody.
+
+**Patterns.** \`owners\` and \`deny\` take a name or glob whatever its case, \`charts\` and \`versions\` as it is written. In mappings an exact name goes before globs, and globs go in the order of the file; a chart that no entry of \`versions\` is for is not limited.
+
+**Ranges** are those of Helm: \`>=1.2, <2\`, \`~1.4\`, \`^2\`, \`1.x || 2.0.1\`. A space or a comma is "and". Prereleases are versions like any other in them, so \`<2.0.0\` has \`2.0.0-rc.1\` in it (\`<2\` has not); build metadata (\`+...\`) does not count. One that begins with \`>\` needs quotes in YAML.
+
+**Cooldown** counts from the first time a version was seen, and for what an upstream's first good listing held from the version's own \`created\`. A new repository with a cooldown lists only what is old enough by then, so it may be empty at first.
+
+Not usable as a name are the addresses of the server itself: \`charts\`, \`v2\`, \`api\`, \`ui\`, \`livez\`, \`readyz\`, \`metrics\`, \`index.yaml\`.
+
+Removing an upstream or a repository from the file deletes nothing of what is held: written again, it has everything it had.`;
 
 const credentials = `## Credentials
 
@@ -132,6 +166,10 @@ const types = `## What a url tells
 A url holds no user name and no password: they belong in \`auth\`. The query of a chart repository's url is kept. A registry without TLS is written \`oci://host/path\` with \`plainHTTP: true\`. A bucket on another server than those of Amazon and Google is written \`s3://bucket/prefix\` with that server in \`endpoint\`.
 
 \`charts\` may name charts, or match them: \`*\` any characters, \`?\` one, \`[a-c]\` one of several, \`{a,b}\` either. A chart is taken when a name or glob without \`!\` matches, or there is none such, and none with \`!\` matches. A registry takes plain names, perhaps with a path before them (\`team/nginx\`), and only with \`discover: true\` globs.`;
+
+const changes = `## What takes effect when
+
+A changed file takes effect while the server runs, without a failed request, except for \`server.listen\`, \`server.operations\`, turning \`server.tls\` on or off, \`store\` and \`log.format\`: these do with the next start, and the server says so. A file with a problem changes nothing. How to look before, and to see what became of it: [operations.md](operations.md#the-file-is-changed).`;
 
 const mistakes = `## What a bad configuration gets
 

@@ -1,3 +1,5 @@
+import type { VersionRules } from '../chart/ranges.ts';
+import type { RepositoryRules } from '../chart/rules.ts';
 import type { Secret } from '../lib/secret.ts';
 import type { ListenAddress } from './leaf.ts';
 
@@ -11,6 +13,8 @@ export interface Config {
   readonly store: StoreConfig;
   /** At least one, their names unique, in the order of the file. */
   readonly upstreams: readonly UpstreamConfig[];
+  /** At least one, their names unique, in the order of the file; `root` of one at most. */
+  readonly repositories: readonly RepositoryConfig[];
   readonly log: LogConfig;
 }
 
@@ -20,6 +24,8 @@ export interface ServerConfig {
   readonly operations: 'same' | ListenAddress;
   /** Absent: what changes something is refused. */
   readonly adminToken: Secret | undefined;
+  /** `http(s)://host[:port][/path]`, without slash at its end: where clients find us. */
+  readonly publicUrl: string | undefined;
   readonly tls: ServerTls | undefined;
   readonly coldWaitMs: number;
   readonly shutdownGraceMs: number;
@@ -62,8 +68,20 @@ export type MirrorPolicy = 'all' | 'requested' | { readonly newest: number };
 
 export type UpstreamConfig = ChartRepositoryConfig | RegistryConfig | BucketConfig | FolderConfig;
 
+/** One of our repositories. */
+export interface RepositoryConfig {
+  readonly name: string;
+  /** Answers without its name in the path, too. */
+  readonly root: boolean;
+  /** Names of its upstreams; the order is precedence. At least one. */
+  readonly upstreams: readonly string[];
+  readonly rules: RepositoryRules;
+}
+
 interface CommonUpstreamConfig {
   readonly name: string;
+  /** What does not match is not offered and not fetched. */
+  readonly versions: VersionRules;
   /** 0: by hand only. */
   readonly intervalMs: number;
   /** Never contacted; what is held goes on being offered. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { mappingForm, type OptionSchema, stepInto } from './options.ts';
-import { describeValue, kindOf, type OptionPath } from './problem.ts';
+import { describeValue, kindOf, type OptionPath, shorten } from './problem.ts';
 import type { OptionTree } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -40,7 +40,9 @@ function reportUnion(
   }
   const schema = path.reduce<OptionSchema | undefined>(stepInto, options);
   const found = describeFound(tree.at(...path), path, tree, schema);
-  tree.report(path, `found ${found}; expected ${schema?.allowed ?? 'something else'}`);
+  // what the form for plain values says, with its advice, is meant for all of them
+  const plain = issue.errors.flat().find((error) => error.code === 'custom' && error.path.length === 0);
+  tree.report(path, `found ${found}; ${plain?.message ?? `expected ${schema?.allowed ?? 'something else'}`}`);
 }
 
 /** The value, unless it is a secret or stands where secrets do. */
@@ -48,5 +50,8 @@ function describeFound(value: unknown, path: OptionPath, tree: OptionTree, schem
   if (schema?.writeOnly) return '[secret]';
   const written = tree.written(path);
   if (written !== undefined) return `${describeValue(written)}, which stands for something else`;
-  return mappingForm(schema) && !schema?.anyOf ? kindOf(value) : describeValue(value);
+  if (mappingForm(schema) && !schema?.anyOf) return kindOf(value);
+  return typeof value === 'number'
+    ? `the number ${shorten(tree.numeral(path) ?? String(value))}`
+    : describeValue(value);
 }

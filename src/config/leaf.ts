@@ -2,9 +2,9 @@ import { isIP } from 'node:net';
 
 import { z } from 'zod';
 
+import { closest } from '../lib/nearest.ts';
 import { Secret } from '../lib/secret.ts';
 import { optionNotes, type OptionNotes } from './options.ts';
-import { closest } from './suggest.ts';
 import { formatDuration, formatSize, parseDuration, parsePercentage, parseSize } from './units.ts';
 
 /** An address to listen on; port 0 is any free one. */
@@ -35,13 +35,21 @@ export function leaf<T>(reading: Reading<T>, notes: OptionNotes) {
   return schema.register(optionNotes, notes);
 }
 
+/** The names of upstreams and repositories: lower case letters, digits and `-`, 63 at most. */
+export const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** What is said of a number or a truth value where a text is expected. */
+export function adviseQuotes(written: unknown): string {
+  return typeof written === 'number' || typeof written === 'boolean' ? 'put it in quotes; ' : '';
+}
+
 /** Text that is not empty and, where a grammar is given, matches it. */
 export function text(notes: LeafNotes, grammar?: RegExp) {
   const fits = (written: string): boolean => written !== '' && (grammar?.test(written) ?? true);
   return leaf<string>(
     {
       read: (written) => (typeof written === 'string' && fits(written) ? written : undefined),
-      advise: (written) => (typeof written === 'number' || typeof written === 'boolean' ? 'put it in quotes; ' : ''),
+      advise: adviseQuotes,
     },
     { allowed: 'a text', json: { type: 'string', ...(grammar && { pattern: grammar.source }) }, ...notes },
   );
@@ -137,7 +145,7 @@ export function secret(notes: LeafNotes, grammar?: RegExp) {
   return leaf<Secret>(
     {
       read: (written) => (written instanceof Secret ? written : undefined),
-      advise: (written) => (typeof written === 'number' || typeof written === 'boolean' ? 'put it in quotes; ' : ''),
+      advise: adviseQuotes,
     },
     {
       allowed: 'a text that is not empty',

@@ -5,6 +5,7 @@ import type { AuthOptions } from './access-schema.ts';
 import { isAuthFor } from './auth.ts';
 import type { ProxyConfig, RemoteUpstreamConfig, UpstreamAuth, UpstreamConfig, UpstreamTls } from './config.ts';
 import type { OptionSchema } from './options.ts';
+import { versionRules } from './resolve-repository.ts';
 import type { UpstreamOptions } from './schema.ts';
 import { defaultsSchema } from './upstream-schema.ts';
 import { type Place, readPlace } from './upstream-url.ts';
@@ -66,7 +67,14 @@ export function resolveUpstream(identity: Identity, written: Completed, surround
   const { interval: intervalMs, retired, mirror, rewritten, withdrawn, maxShrink } = written;
   const { retries, concurrency, maxArchiveBytes, maxIndexBytes, discover } = written;
   const remembering = { intervalMs, retired, mirror, rewritten, withdrawn, maxShrink };
-  const common = { name, ...remembering, retries, concurrency, maxArchiveBytes };
+  const common = {
+    name,
+    versions: versionRules(written.versions),
+    ...remembering,
+    retries,
+    concurrency,
+    maxArchiveBytes,
+  };
   const charts = written.charts ?? ['*'];
   if (place.type === 'folder') {
     const path = resolve(surroundings.folder, place.url);

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 
 import type { Config, ProxyConfig, ServerConfig, StoreConfig } from './config.ts';
 import type { OptionSchema } from './options.ts';
+import { resolveRepositories } from './resolve-repository.ts';
 import { builtInDefaults, complete, resolveUpstream } from './resolve-upstream.ts';
 import type { FileOptions } from './schema.ts';
 
@@ -19,6 +20,10 @@ export function resolveConfig(file: string, written: FileOptions, options: Optio
     upstreams: written.upstreams.map(({ name, url, endpoint, ...own }) =>
       resolveUpstream({ name, url, endpoint }, complete(common, own), { folder, proxy }),
     ),
+    repositories: resolveRepositories(
+      written.repositories,
+      written.upstreams.map(({ name }) => name),
+    ),
     log: { level: written.log.level, format: written.log.format },
   };
 }
@@ -29,6 +34,7 @@ function resolveServer(written: FileOptions['server'], folder: string): ServerCo
     listen: written.listen,
     operations: written.operations,
     adminToken: written.adminToken,
+    publicUrl: written.publicUrl,
     tls: tls && { certFile: resolve(folder, tls.certFile), keyFile: resolve(folder, tls.keyFile) },
     coldWaitMs: written.coldWait,
     shutdownGraceMs: written.shutdownGrace,

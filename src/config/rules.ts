@@ -1,5 +1,6 @@
 import { checkPartners } from './partners.ts';
-import { formatPath, shorten } from './problem.ts';
+import { checkNames, checkRepositories, checkVersions } from './repository-rules.ts';
+import { warnIdle } from './repository-warnings.ts';
 import { defaultListen } from './schema.ts';
 import type { OptionTree } from './tree.ts';
 import { checkAccess, checkProxyVariables, checkUpstream, warnExposed } from './upstream-rules.ts';
@@ -11,13 +12,17 @@ import { checkAccess, checkProxyVariables, checkUpstream, warnExposed } from './
 export function reportRules(tree: OptionTree, noProxies: readonly string[]): void {
   checkServer(tree);
   checkStore(tree);
+  checkRepositories(tree);
+  warnIdle(tree);
+  checkAccess(tree, ['defaults']);
+  checkVersions(tree, ['defaults', 'versions']);
   const upstreams = tree.at('upstreams');
   if (!Array.isArray(upstreams)) return;
-  checkNames(tree, upstreams.length);
-  checkAccess(tree, ['defaults']);
+  checkNames(tree, 'upstreams');
   for (const index of upstreams.keys()) {
     checkAccess(tree, ['upstreams', index]);
     checkUpstream(tree, index);
+    checkVersions(tree, ['upstreams', index, 'versions']);
   }
   checkShrink(tree, upstreams.length);
   checkProxyVariables(tree, upstreams.length, noProxies);
@@ -41,22 +46,6 @@ function checkStore(tree: OptionTree): void {
   checkPartners(tree, s3, { accessKeyId: ['secretAccessKey'], secretAccessKey: ['accessKeyId'] });
   if (tree.at(...s3, 'accessKeyId') !== undefined) {
     warnExposed(tree, [...s3, 'endpoint'], tree.at(...s3, 'endpoint'));
-  }
-}
-
-function checkNames(tree: OptionTree, count: number): void {
-  const first = new Map<string, number>();
-  for (let index = 0; index < count; index += 1) {
-    const name = tree.at('upstreams', index, 'name');
-    if (typeof name !== 'string') continue;
-    const earlier = first.get(name);
-    if (earlier === undefined) {
-      first.set(name, index);
-      continue;
-    }
-    const { line } = tree.position(['upstreams', earlier, 'name']);
-    const message = `the name ${JSON.stringify(shorten(name))} is taken by ${formatPath(['upstreams', earlier])} in line ${line}; expected a name of its own`;
-    tree.report(['upstreams', index, 'name'], message);
   }
 }
 

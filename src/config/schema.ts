@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 import { address, choice, duration, flag, leaf, origin, sameOrAddress, secret, text } from './leaf.ts';
 import { optionNotes } from './options.ts';
+import { publicUrlOption } from './public-url.ts';
+import { repositoriesSchema } from './repository-schema.ts';
 import { defaultsSchema, upstreamsSchema } from './upstream-schema.ts';
 
 /** Where the front doors are when nobody says otherwise. */
@@ -38,6 +40,7 @@ const server = z
       absent: 'such requests answer 403',
       example: '${CHARTROOM_ADMIN_TOKEN}',
     }).optional(),
+    publicUrl: publicUrlOption.optional(),
     tls: tls.optional(),
     coldWait: duration(
       1,
@@ -178,6 +181,7 @@ export const fileSchema = z
     store: store.optional(),
     defaults: defaultsSchema.prefault({}),
     upstreams: upstreamsSchema,
+    repositories: repositoriesSchema.optional(),
     log: log.prefault({}),
   })
   .register(optionNotes, {

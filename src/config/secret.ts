@@ -40,7 +40,9 @@ export async function substituteSecret(written: string, folder: string, environm
     return text;
   };
   const present = await reveal();
-  return pieces.some((piece) => typeof piece !== 'string') ? new Secret(reveal) : Secret.of(present);
+  return pieces.some((piece) => typeof piece !== 'string')
+    ? new Secret(reveal, JSON.stringify(pieces))
+    : Secret.of(present);
 }
 
 function takeApart(written: string, folder: string, environment: Environment): readonly Piece[] {

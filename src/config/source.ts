@@ -82,16 +82,29 @@ function parseSource(file: string, text: string): Source | readonly Problem[] {
 
 /** Of the errors the first of each line: the others mostly follow from it. */
 function syntaxProblems(source: Source, text: string): readonly Problem[] {
-  const errors: readonly YAMLError[] = [...source.document.errors, ...source.document.warnings];
+  const all: readonly YAMLError[] = [...source.document.errors, ...source.document.warnings];
+  const errors = all.toSorted((a, b) => a.pos[0] - b.pos[0]);
   const exhausted = errors.find((error) => error.code === 'RESOURCE_EXHAUSTION');
   const byLine = new Map<number, Problem>();
-  for (const error of exhausted ? [exhausted] : errors) {
-    const position = source.position(error.pos[0]);
+  for (const { code, pos } of exhausted ? [exhausted] : errors) {
+    const offset = beginning(code, pos[0], text);
+    const position = source.position(offset);
     if (byLine.has(position.line) || byLine.size >= maxSyntaxProblems) continue;
-    byLine.set(position.line, problem(source.file, position, explain(error.code, lineOf(text, position.line))));
+    const why =
+      code === 'UNEXPECTED_TOKEN' && text[offset] === '>' ? unquotedRange : explain(code, lineOf(text, position.line));
+    byLine.set(position.line, problem(source.file, position, why));
   }
   return [...byLine.values()];
 }
+
+/** Where the value begins that is no text of several lines, or no alias: the parser points behind its first character. */
+function beginning(code: ErrorCode, offset: number, text: string): number {
+  const isBehind = code === 'UNEXPECTED_TOKEN' ? /[ \n]>$/ : code === 'BAD_ALIAS' ? /\*$/ : undefined;
+  return isBehind?.test(text.slice(0, offset)) ? offset - 1 : offset;
+}
+
+/** `versions: >=1.0` as people write it. */
+const unquotedRange = 'a ">" at the start makes a text of several lines; put the value in quotes';
 
 function lineOf(text: string, line: number): string {
   return text.split('\n', line)[line - 1] ?? '';
@@ -99,6 +112,7 @@ function lineOf(text: string, line: number): string {
 
 /** The parser's own messages quote the file, which may hold secrets. */
 const explanations: Partial<Readonly<Record<ErrorCode, string>>> = {
+  BAD_ALIAS: 'a "*" at the start makes an alias; put the value in quotes',
   BAD_DIRECTIVE: 'a "%" at the start of a line makes a directive; put the value in quotes',
   BAD_DQ_ESCAPE: 'this "\\" escape is unknown inside double quotes; write "\\\\", or use single quotes',
   BAD_INDENT: 'the indentation does not fit the lines above, or a bracket is not closed',

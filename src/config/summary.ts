@@ -1,9 +1,12 @@
+import type { VersionRules } from '../chart/ranges.ts';
+import type { RepositoryRules } from '../chart/rules.ts';
 import { publicPath } from '../lib/public-path.ts';
 import type {
   AwsAuth,
   Config,
   ListenAddress,
   RemoteUpstreamConfig,
+  RepositoryConfig,
   StoreConfig,
   UpstreamAuth,
   UpstreamConfig,
@@ -13,9 +16,21 @@ import { formatDuration } from './units.ts';
 /** A configuration in words, without secrets. */
 export interface ConfigSummary {
   readonly file: string;
-  /** What is not an upstream, as pairs of a label and a value. */
+  /** What is neither an upstream nor a repository, as pairs of a label and a value. */
   readonly settings: readonly (readonly [label: string, value: string])[];
   readonly upstreams: readonly UpstreamSummary[];
+  readonly repositories: readonly RepositorySummary[];
+}
+
+/** One repository in words. */
+export interface RepositorySummary {
+  readonly name: string;
+  /** Its paths, the shortest first: `/, /stable/`. */
+  readonly answersAt: string;
+  /** In the order that is their precedence. */
+  readonly upstreams: string;
+  /** What differs from offering everything; `none` when nothing does. */
+  readonly rules: string;
 }
 
 /** One upstream in words. */
@@ -38,11 +53,13 @@ export function summarize(config: Config): ConfigSummary {
     settings: [
       ['listen', `${formatAddress(server.listen)} (${server.tls ? 'HTTPS' : 'HTTP'})`],
       ['operations', server.operations === 'same' ? 'same' : formatAddress(server.operations)],
+      ['public url', server.publicUrl ?? 'none: the address that was asked'],
       ['admin token', server.adminToken ? 'set' : 'none: what changes something is refused'],
       ['store', describeStore(store)],
       ['log', `${log.level}, ${log.format ?? 'pretty on a terminal, else json'}`],
     ],
     upstreams: config.upstreams.map(summarizeUpstream),
+    repositories: config.repositories.map(summarizeRepository),
   };
 }
 
@@ -63,14 +80,15 @@ function describeStore(store: StoreConfig): string {
 }
 
 function summarizeUpstream(upstream: UpstreamConfig): UpstreamSummary {
-  const { name, type, url, mirror, charts } = upstream;
+  const { name, type, url, mirror, charts, versions } = upstream;
+  const named = charts.length === 0 ? 'the url itself, or what is asked for' : charts.join(', ');
   return {
     name,
     type,
     url: publicUrl(url),
     interval: describeSchedule(upstream),
     mirror: typeof mirror === 'string' ? mirror : `newest ${mirror.newest}`,
-    charts: charts.length === 0 ? 'the url itself, or what is asked for' : charts.join(', '),
+    charts: [named, ...describeVersions(versions)].join('; '),
     auth: type === 'folder' ? 'none' : describeAccess(upstream),
   };
 }
@@ -116,4 +134,39 @@ function describeAws({ keys, roleArn }: AwsAuth): string {
 function describeSchedule({ retired, intervalMs }: UpstreamConfig): string {
   if (retired) return 'retired';
   return intervalMs === 0 ? 'by hand' : formatDuration(intervalMs);
+}
+
+function summarizeRepository({ name, root, upstreams, rules }: RepositoryConfig): RepositorySummary {
+  return {
+    name,
+    answersAt: root ? `/, /${name}/` : `/${name}/`,
+    upstreams: upstreams.join(', '),
+    rules: describeRules(rules).join('; ') || 'none',
+  };
+}
+
+function describeRules(rules: RepositoryRules): readonly string[] {
+  const { overlap, owners, deny, charts, versions, prereleases, deprecated, listNewest, cooldownMs } = rules;
+  return [
+    ...(overlap === 'merge' ? ['merge'] : []),
+    ...(owners.length === 0 ? [] : [few(owners.map(([chart, upstream]) => `${chart} from ${upstream} alone`))]),
+    ...(deny.length === 0 ? [] : [`denies ${few(deny.map(({ text }) => text.replace(/(@sha256:.{12}).*$/, '$1…')))}`]),
+    ...(charts.every((pattern) => pattern === '*') ? [] : [`charts ${few(charts)}`]),
+    ...describeVersions(versions),
+    ...(prereleases ? [] : ['no prereleases']),
+    ...(deprecated ? [] : ['nothing deprecated']),
+    ...(listNewest === undefined ? [] : [`lists the newest ${listNewest}`]),
+    ...(cooldownMs === 0 ? [] : [`cooldown ${formatDuration(cooldownMs)}`]),
+  ];
+}
+
+function describeVersions(versions: VersionRules): readonly string[] {
+  const limits = versions.filter(([, range]) => range !== '*');
+  const words = limits.map(([chart, range]) => (chart === '*' ? range : `${chart} ${range}`));
+  return words.length === 0 ? [] : [`versions ${few(words)}`];
+}
+
+/** What fits in a cell of a table. */
+function few(words: readonly string[]): string {
+  return words.length <= 3 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`;
 }

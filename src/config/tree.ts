@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap } from 'yaml';
 
+import { closest } from '../lib/nearest.ts';
 import type { Secret } from '../lib/secret.ts';
 import { listForm, mappingForm, type OptionSchema, stepInto } from './options.ts';
 import { formatPath, type OptionPath, type Position, type Problem, shorten } from './problem.ts';
@@ -14,7 +15,6 @@ import {
   substituteSecret,
 } from './secret.ts';
 import type { Source } from './source.ts';
-import { closest } from './suggest.ts';
 
 /** Where placeholders take their text from. */
 export interface Surroundings {
@@ -28,6 +28,8 @@ interface Mark {
   readonly offset: number;
   /** As it stands in the file, where the value came from placeholders. */
   readonly written?: string;
+  /** A number as it stands in the file: 1.10 is read as 1.1. */
+  readonly numeral?: string;
 }
 
 /**
@@ -40,6 +42,8 @@ export class OptionTree {
   readonly #source: Source;
   readonly #surroundings: Surroundings;
   readonly #marks = new Map<string, Mark>();
+  /** Where the keys of options are. */
+  readonly #keys = new Map<string, number>();
   readonly #settled = new Set<string>();
   readonly #misspelt = new Set<string>();
   #value: unknown;
@@ -79,12 +83,26 @@ export class OptionTree {
     return this.#marks.get(formatPath(path))?.written;
   }
 
+  /** The number at a path as it stands in the file; undefined where there is none. */
+  numeral(path: OptionPath): string | undefined {
+    return this.#marks.get(formatPath(path))?.numeral;
+  }
+
   /** Reports a problem at a path, unless what stands there was reported already. */
   report(path: OptionPath, message: string): void {
+    this.#reportAt(path, this.#offsetOf(path), message);
+  }
+
+  /** The same of the key rather than of what stands behind it. */
+  reportKey(path: OptionPath, message: string): void {
+    this.#reportAt(path, this.#keys.get(formatPath(path)) ?? this.#offsetOf(path), message);
+  }
+
+  #reportAt(path: OptionPath, offset: number, message: string): void {
     const option = formatPath(path);
     if (this.#settled.has(option)) return;
     this.#settled.add(option);
-    this.problems.push(this.#problem(path, this.#offsetOf(path), message));
+    this.problems.push(this.#problem(path, offset, message));
   }
 
   /** Reports that a required option is missing, unless it is there misspelt and that was said. */
@@ -148,8 +166,7 @@ export class OptionTree {
       return undefined;
     }
     const value = await this.#readNode(target, options, path);
-    const { written } = this.#marks.get(formatPath(path)) ?? {};
-    this.#marks.set(formatPath(path), { offset, ...(written !== undefined && { written }) });
+    this.#marks.set(formatPath(path), { ...this.#marks.get(formatPath(path)), offset });
     return value;
   }
 
@@ -158,7 +175,9 @@ export class OptionTree {
     if (!options) return items.length === 0 ? [] : [undefined];
     const values: unknown[] = [];
     for (const [index, item] of items.entries()) {
-      values.push(await this.#readNode(item, options.items, [...path, index], this.#offsetOf(path)));
+      // a dash with nothing after it: the dash is what people look at then
+      const dash = isNodeWithRange(item) ? item.range[0] - 1 : this.#offsetOf(path);
+      values.push(await this.#readNode(item, options.items, [...path, index], dash));
     }
     return values;
   }
@@ -174,6 +193,7 @@ export class OptionTree {
       const key = this.#readKey(pair, options, path, seen);
       if (key === undefined) continue;
       const offset = seen.get(key) ?? 0;
+      this.#keys.set(formatPath([...path, key]), offset);
       values.push([key, await this.#readNode(pair.value, stepInto(options, key), [...path, key], offset)]);
     }
     return Object.fromEntries(values);
@@ -228,7 +248,8 @@ export class OptionTree {
     path: OptionPath,
     offset: number,
   ): Promise<unknown> {
-    const { value } = node;
+    const { value, source: numeral } = node;
+    if (typeof value === 'number' && numeral) this.#marks.set(formatPath(path), { offset, numeral });
     if (typeof value !== 'string' || mappingForm(options) === options) return value;
     if (hasPlaceholder(value)) this.#marks.set(formatPath(path), { offset, written: value });
     if (/^\$[A-Z_][A-Z0-9_]*$/.test(value)) this.warn(path, 'taken as it is; a variable is written "${NAME}"');

@@ -1,33 +1,10 @@
 import { z } from 'zod';
 
 import { accessOptions, endpointOption } from './access-schema.ts';
-import { choice, duration, flag, leaf, percentage, size, text, whole } from './leaf.ts';
+import { upstreamCharts, versions } from './chart-options.ts';
+import { choice, dnsLabel, duration, flag, leaf, percentage, size, text, whole } from './leaf.ts';
 import { optionNotes } from './options.ts';
 import { allowedUrls, upstreamTypes } from './upstream-url.ts';
-
-const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** A chart name, or a glob over chart names, perhaps behind a `!`. A path before it means something to registries only. */
-const chartPattern = /^!?[A-Za-z0-9*?[{][A-Za-z0-9._*?[\]{},/-]{0,255}$/;
-
-const patterns = z
-  .array(
-    text(
-      {
-        description: 'A chart name or a glob; behind ! it excludes.',
-        allowed: 'a chart name or a glob, such as nginx, corp-* or !legacy-*',
-      },
-      chartPattern,
-    ),
-  )
-  .min(1)
-  .register(optionNotes, {
-    description:
-      'Which charts are offered and fetched: names or globs, ! excludes. For a registry plain names, perhaps with a path before them; globs only with discover.',
-    allowed: 'a list of chart names or globs, with at least one in it; leave it out for everything',
-    absent: 'everything',
-    example: ['*', '!legacy-*'],
-  });
 
 const newest = z
   .strictObject({
@@ -39,7 +16,13 @@ const newest = z
   .register(optionNotes, { description: 'The newest few of each chart.', allowed: 'a mapping with newest' });
 
 const mirror = z
-  .union([choice(['all', 'requested'], { description: 'Every archive, or those that were asked for.' }), newest])
+  .union([
+    choice(['all', 'requested'], {
+      description: 'Every archive, or those that were asked for.',
+      allowed: 'all, requested or { newest: N }',
+    }),
+    newest,
+  ])
   .register(optionNotes, {
     description:
       'Which archives are fetched ahead of the first request; fewer save space and traffic, but a chart that was never fetched is lost with its upstream.',
@@ -72,7 +55,10 @@ const upstreamOptions = {
     default: false,
     example: true,
   }).optional(),
-  charts: patterns.optional(),
+  charts: upstreamCharts.optional(),
+  versions: versions(
+    'Which versions are offered and fetched: a range for all charts, or ranges by chart. Prereleases are versions like any other here. What it leaves out comes back when it is widened.',
+  ).optional(),
   discover: flag({
     description:
       "Ask the registry's own listing for its charts. Not every registry has one, and it costs more requests than naming the charts.",

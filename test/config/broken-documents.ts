@@ -106,9 +106,14 @@ export const brokenKeys: readonly Broken[] = [
   },
   {
     wrong: 'a key of a later version',
-    text: `${good}repositories:\n  - name: stable\n`,
+    text: `${good}access:\n  users: []\n`,
     expected: [
-      [4, 1, 'repositories', 'unknown option "repositories"; expected one of server, store, defaults, upstreams, log'],
+      [
+        4,
+        1,
+        'access',
+        'unknown option "access"; expected one of server, store, defaults, upstreams, repositories, log',
+      ],
     ],
   },
   {

@@ -11,6 +11,28 @@ export interface Broken {
   readonly expected: readonly Expected[];
 }
 
+/** A whole file that is wrong in one place: what is loaded, and what is said of it. */
+export interface BrokenFile {
+  readonly name: string;
+  readonly yaml: string;
+  readonly line: number;
+  readonly column: number;
+  /** The path of the option; empty for what is not YAML. */
+  readonly option: string;
+  /** A part of the message. */
+  readonly message: string;
+}
+
+/** The same of a part of a file: options of a repository begin in line 6 at column 5. */
+export type BrokenRow = readonly [
+  name: string,
+  text: string,
+  line: number,
+  column: number,
+  option: string,
+  message: string,
+];
+
 /** A good configuration of three lines. */
 export const good = 'upstreams:\n  - name: a\n    url: ./charts\n';
 

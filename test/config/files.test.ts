@@ -60,7 +60,10 @@ describe('config/schema.json', () => {
   test('accepts a placeholder wherever something plain may stand', async () => {
     const options =
       'interval: "${I}", concurrency: "${C}", plainHTTP: "${P}", type: "${T}", mirror: "${M}", charts: ["${X}"], retired: "${R}", maxShrink: "${S}", proxy: "${W}", auth: { username: "${A}", headers: { X-Key: "${H}" } }';
-    expect(await accepts(`upstreams: [{ name: "\${N}", url: "\${U}", ${options} }]`)).toBe(true);
+    const rules =
+      'root: "${R}", upstreams: ["${N}"], overlap: "${O}", owners: { a: "${N}" }, deny: ["${D}"], charts: ["${X}"], versions: "${V}", prereleases: "${P}", listNewest: "${L}", cooldown: "${C}"';
+    const text = `upstreams: [{ name: "\${N}", url: "\${U}", ${options} }]\nrepositories: [{ name: "\${M}", ${rules} }]`;
+    expect(await accepts(text)).toBe(true);
   });
 
   test.each([
@@ -82,6 +85,17 @@ describe('config/schema.json', () => {
     'upstreams: [{ name: a, url: b, auth: { username: "a:b", password: c } }]',
     'upstreams: [{ name: a, url: b, proxy: "socks5://c" }]',
     'upstreams: [{ name: a, url: b, archiveHosts: c }]',
+    'upstreams: [{ name: a, url: b, versions: 1 }]',
+    'upstreams: [{ name: a, url: b, versions: {} }]',
+    'upstreams: [{ name: a, url: b }]\nserver: { publicUrl: "https://a.corp/?b" }',
+    'upstreams: [{ name: a, url: b }]\nrepositories: []',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ root: true }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: v2 }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: c, upstreams: [] }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: c, deny: ["!d"] }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: c, owners: { d: [a] } }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: c, listNewest: 0 }]',
+    'upstreams: [{ name: a, url: b }]\nrepositories: [{ name: c, cooldown: 3d }]',
   ])('refuses %s', async (text) => expect(await accepts(text)).toBe(false));
 });
 
@@ -156,21 +170,18 @@ describe.skipIf(!existsSync(blueprint))(
   'the file that ../shared/configuration.md draws (skipped where that is missing)',
   () => {
     const environment = { CHARTROOM_ADMIN_TOKEN: 'a', PODINFO_USER: 'b' };
-    /** Secret files are those of a machine that this one is not. */
+    /** Secret files are those of a machine that this one is not, and digests are shortened for people. */
     const read = async (): Promise<string> => {
       const yaml = /```yaml\n([^]*?)```/.exec(await readFile(blueprint, 'utf8'))?.[1] ?? '';
-      return yaml.replace('${file:/run/secrets/podinfo}', 'secret');
+      return yaml
+        .replace('${file:/run/secrets/podinfo}', 'secret')
+        .replace('sha256:9f2c…', `sha256:${'9f'.repeat(32)}`);
     };
 
     test('is YAML, and wrong only about options that come later', async () => {
       const problems = problemsOf(await loadBesideFiles(await read(), environment));
       expect(problems.filter(({ message }) => !message.startsWith('unknown option'))).toEqual([]);
-      expect(problems.map(({ option }) => option).sort()).toEqual([
-        'repositories',
-        'server.publicUrl',
-        'upstreams[1].verify',
-        'upstreams[1].versions',
-      ]);
+      expect(problems.map(({ option }) => option).sort()).toEqual(['upstreams[1].verify']);
     });
   },
 );

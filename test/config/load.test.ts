@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { noRules } from '../../src/chart/rules.ts';
 import { type Loaded, loadConfig } from '../../src/config/load.ts';
 import { describeProblem } from '../../src/config/problem.ts';
 import { configOf, loadText, problemsOf, writeConfig } from './support.ts';
@@ -18,6 +19,7 @@ describe('a configuration of three lines', () => {
         listen: { host: '127.0.0.1', port: 8080 },
         operations: 'same',
         adminToken: undefined,
+        publicUrl: undefined,
         tls: undefined,
         coldWaitMs: 25_000,
         shutdownGraceMs: 30_000,
@@ -31,6 +33,7 @@ describe('a configuration of three lines', () => {
           intervalMs: 120_000,
           retired: false,
           charts: ['*'],
+          versions: [],
           mirror: 'all',
           rewritten: 'refuse',
           withdrawn: 'keep',
@@ -50,6 +53,7 @@ describe('a configuration of three lines', () => {
           maxArchiveBytes: 64 * mebibyte,
         },
       ],
+      repositories: [{ name: 'all', root: true, upstreams: ['podinfo'], rules: noRules }],
       log: { level: 'info', format: undefined },
     });
   });

@@ -63,6 +63,21 @@ test.each([
   },
 );
 
+test.each([
+  ['', 'none'],
+  ['charts: ["*"], versions: "*", listNewest: 5', 'lists the newest 5'],
+  ['charts: ["*", "!b"], overlap: merge', 'merge; charts *, !b'],
+  ['versions: { nginx: ">=15", "*": ^1 }', 'versions nginx >=15, ^1'],
+  ['prereleases: false, deprecated: false, cooldown: 90m', 'no prereleases; nothing deprecated; cooldown 90m'],
+  ['owners: { b: a }, deny: [nginx, loki@<2]', 'b from a alone; denies nginx, loki@<2'],
+  ['versions: { nginx: ">=15", "*": "*" }, charts: [a, b, c, d, e]', 'charts a, b, c and 2 more; versions nginx >=15'],
+  [`deny: [loki@sha256:${'0f'.repeat(32)}]`, 'denies loki@sha256:0f0f0f0f0f0f…'],
+])('a repository with { %s } has the rules: %s', async (options, rules) => {
+  const text = `upstreams: [{ name: a, url: ./a }]\nrepositories: [{ name: r, ${options} }]`;
+  const { repositories } = summarize(configOf(await loadText(text)));
+  expect(repositories).toEqual([{ name: 'r', answersAt: '/, /r/', upstreams: 'a', rules }]);
+});
+
 const upstream = 'a';
 const registry = new URL('https://a.corp');
 const reach = { trusted: [registry], archiveHosts: [], allowPrivateNetwork: false } as const;
