@@ -13,7 +13,10 @@ const troubles: Readonly<Record<string, readonly [what: string, advice: string]>
   EMFILE: ['too many files are open', 'Raise the limit of open files (ulimit -n) of this process.'],
   ENFILE: ['too many files are open on this machine', 'Raise the limit of open files of this machine.'],
   EXDEV: ['its folders are on different file systems', 'Keep the whole store on one file system.'],
-  ENOTDIR: ['there is a file where a folder should be', 'Take away what is not of the store.'],
+  ENOTDIR: [
+    'there is a file where a folder should be',
+    'Check the path of the store, and take away what is not of it.',
+  ],
   EISDIR: ['there is a folder where a file should be', 'Take away what is not of the store.'],
 };
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 
@@ -55,6 +55,13 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
     throw error;
   }
   await handle.close();
+  return undefined;
+}
+
+/** Says that something is not in a folder; throws where that folder cannot be, since a file is there or above it. */
+export async function nothingIn(folder: string): Promise<undefined> {
+  const found = await unless(['ENOENT'], stat(folder));
+  if (found && !found.isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
   return undefined;
 }
 

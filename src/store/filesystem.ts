@@ -14,6 +14,7 @@ import {
   digestOfFile,
   digestOfHandle,
   makeFolder,
+  nothingIn,
   openFile,
   streamOfHandle,
   syncFolder,
@@ -76,7 +77,7 @@ class FilesystemStore implements ObjectStore {
   head(key: string): Promise<ObjectInfo | undefined> {
     return this.#guarded('look at', key, async () => {
       const handle = await openFile(this.#pathOf(key));
-      if (!handle) return undefined;
+      if (!handle) return nothingIn(this.#folder);
       try {
         const { size, mtimeMs } = await handle.stat();
         const etag = size > maxBufferBytes ? await this.#rememberedDigest(handle) : await digestOfHandle(handle);
@@ -90,7 +91,7 @@ class FilesystemStore implements ObjectStore {
   read(key: string, range?: ByteRange): Promise<OpenObject | undefined> {
     return this.#guarded('read', key, async () => {
       const handle = await openFile(this.#pathOf(key));
-      if (!handle) return undefined;
+      if (!handle) return nothingIn(this.#folder);
       let streaming = false;
       try {
         const total = (await handle.stat()).size;
@@ -133,6 +134,7 @@ class FilesystemStore implements ObjectStore {
         unlink(file).then(() => true),
       );
       if (removed) await syncFolder(dirname(file));
+      else await nothingIn(this.#folder);
     });
   }
 
@@ -224,7 +226,8 @@ class FilesystemStore implements ObjectStore {
 
   async *#walk(names: readonly string[], text: string, prefix: string): AsyncIterable<ObjectInfo> {
     const folder = join(this.#folder, ...names);
-    const entries = await unless(['ENOENT', 'ENOTDIR'], readdir(folder, { withFileTypes: true }));
+    const absence = names.length === 0 ? ['ENOENT'] : ['ENOENT', 'ENOTDIR'];
+    const entries = await unless(absence, readdir(folder, { withFileTypes: true }));
     for (const { name, ...entry } of entries?.map(kindOf) ?? []) {
       if (entry.isFolder) yield* this.#descend([...names, name], textOfFolder(text, name), prefix);
       else yield* this.#infoOf([...names, name], text, prefix);

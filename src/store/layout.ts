@@ -13,10 +13,12 @@ import { createRecord, readRecord } from './records.ts';
  *     <archive-hex>.json                            a replacement that was accepted, and when: of several the latest counts,
  *                                                   without any first.json
  *   attachments/<upstream>/<archive-hex>.json       what may come later: provenance. Compare-and-swap
+ *   derived/<archive-hex>/<kind>.json               what an archive is made into, created once: its documents for people to read
  *   catalogs/sha256/<hex>.gz                        immutable: one upstream's claims, named by the digest of their text
  *   snapshots/sha256/<hex>.gz                       immutable: all holdings of one upstream, likewise
  *   state.json                                      the one object that moves everything. Compare-and-swap
  *   lease.json                                      who does the upstream work now, and how that goes. Compare-and-swap
+ *   serving.json                                    what the servers were last configured to offer; for comparisons alone
  *
  * Order of writes: blobs, holding, catalog or snapshot, state.json. Whatever dies in between leaves garbage, never a lie.
  */
@@ -34,6 +36,23 @@ export const stateKey = 'state.json';
 
 /** Who does the upstream work now. */
 export const leaseKey = 'lease.json';
+
+/** What the servers were last configured to offer. */
+export const servingKey = 'serving.json';
+
+/** What kinds of things are made of archives. */
+export type DerivedKind = 'documents';
+
+/** What was made of an archive. */
+export function derivedKey(archive: Digest, kind: DerivedKind): string {
+  return `derived/${hexOf(archive)}/${kind}.json`;
+}
+
+/** Of which archive a key holds something that was made of it; undefined for a key that is none of ours. */
+export function derivedPlace(key: string): Digest | undefined {
+  const [, hex] = /^derived\/([0-9a-f]{64})\/[a-z]+\.json$/.exec(key) ?? [];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
 
 /** Bytes by their digest. */
 export function blobKey(digest: Digest): string {
@@ -103,8 +122,17 @@ export function isTableKey(key: string): boolean {
 /** Makes an empty store ours. Faults with 'store-failed' when it has another layout than the one above. */
 export async function openLayout(store: ObjectStore): Promise<void> {
   const found = (await readFormat(store)) ?? (await createFormat(store));
-  if (found === format) return;
-  throw new Fault(
+  if (found !== format) throw otherFormat(found);
+}
+
+/** Faults with 'store-failed' when a store has another layout than the one above; an empty one stays empty. */
+export async function requireLayout(store: ObjectStore): Promise<void> {
+  const found = await readFormat(store);
+  if (found !== undefined && found !== format) throw otherFormat(found);
+}
+
+function otherFormat(found: unknown): Fault {
+  return new Fault(
     'store-failed',
     `the store has format ${JSON.stringify(found)}, this version of Chartroom knows format ${format}`,
     'Start the version that wrote it, or give this one a store of its own.',

@@ -91,6 +91,34 @@ describe('a store in a folder', () => {
     expect(await bytesOf(store, 'tmp/a')).toBe('hello');
   });
 
+  it('takes a file where its folder should be, or above it, for trouble and not for absence', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    for (const path of [file, join(file, 'data')]) {
+      const store = filesystemStore({ path });
+      const works = {
+        head: () => store.head('state.json'),
+        read: () => store.read('state.json'),
+        write: () => store.write('state.json', hello),
+        create: () => store.write('state.json', hello, 'absent'),
+        remove: () => store.remove('state.json'),
+        list: () => Array.fromAsync(store.list('')),
+      };
+      for (const [what, work] of Object.entries(works)) {
+        const { code, message } = await faultOf(work());
+        expect([what, code, message.includes('there is a file where a folder should be')]).toEqual([
+          what,
+          'store-failed',
+          true,
+        ]);
+      }
+    }
+    // below its folder it is absence: names of objects may begin as those of others
+    const store = filesystemStore({ path: await temporaryFolder() });
+    await store.write('a', hello);
+    expect([await store.head('a/b'), await Array.fromAsync(store.list('a/b'))]).toEqual([undefined, []]);
+  });
+
   it('has nothing to tidy before anything was written', async () => {
     expect(await openFilesystem({ path: join(await temporaryFolder(), 'none') }).tidy(0)).toBe(0);
   });
