@@ -52,7 +52,8 @@ function importBreach(from: string, specifier: string): string[] {
   if (!path.startsWith('src/')) return outsideBreach(from, path);
   const target = moduleOf(path);
   const sees = rooms[roomOf(from)]?.sees ?? [];
-  if (roomOf(target) === roomOf(from) || sees.includes(roomOf(target)) || sees.includes(target)) return [];
+  const isSeen = sees.some((place) => target === place || target.startsWith(`${place}/`));
+  if (roomOf(target) === roomOf(from) || isSeen) return [];
   return [`${from} must not know ${target}`];
 }
 

@@ -32,15 +32,19 @@ export const rooms: Readonly<Record<string, Room>> = {
   compose: {
     sees: [...pure, 'config', 'upstream', 'store', 'mirror', 'server', 'web', 'commands', 'worker'],
   },
-  main: { sees: [...pure, 'config', 'mirror', 'server', 'web', 'commands', 'compose'] },
+  // what every command does: loads the configuration, heeds signals
+  process: { sees: [...pure, 'config', 'commands'] },
+  reload: { sees: [...pure, 'config', 'mirror', 'compose', 'process'] },
+  serve: { sees: [...pure, 'config', 'mirror', 'server', 'compose', 'process', 'reload'] },
+  main: { sees: [...pure, 'config', 'mirror', 'commands', 'compose', 'process', 'serve'] },
 };
 
 /** Files outside of src/ that may be imported, and by whom: the version stands in one place only. */
-export const outsiders: readonly Place[] = [{ name: /^package\.json$/, places: ['compose', 'main'] }];
+export const outsiders: readonly Place[] = [{ name: /^package\.json$/, places: ['compose', 'serve', 'main'] }];
 
 /** Packages that have one place.*/
 export const packagePlaces: readonly Place[] = [
-  { name: /^(?:hono|@hono\/.*)$/, places: ['server', 'web', 'compose', 'main'] },
+  { name: /^(?:hono|@hono\/.*)$/, places: ['server', 'web', 'compose'] },
   { name: /^minio$/, places: ['lib/s3-client'] },
 ];
 
