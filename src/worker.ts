@@ -1,6 +1,7 @@
 import { Fault, plainFault } from './chart/fault.ts';
 import { checkArchive, describeArchive, type ExpectedChart } from './formats/chart-archive.ts';
-import type { BlockMemory } from './formats/index-rendering.ts';
+import { readDocuments, type ChartDocuments } from './formats/chart-documents.ts';
+import { RenderingMemory } from './formats/index-memory.ts';
 import {
   readIndexUnlessEqual,
   type IndexContents,
@@ -21,14 +22,8 @@ function memoryOf(upstream: string): PieceMemory {
   return memory;
 }
 
-/** What the index of each repository consists of, block by block, when it is large. */
-const blocks = new Map<string, BlockMemory>();
-
-function blocksOf(repository: string): BlockMemory {
-  const memory = blocks.get(repository) ?? new Map();
-  blocks.set(repository, memory);
-  return memory;
-}
+/** What the indexes of all repositories were made of last. */
+const rendered = new RenderingMemory();
 
 /** No index may be as large. */
 const maxBodyBytes = 2 ** 31;
@@ -43,7 +38,7 @@ function lostBody(upstream: string): Fault {
 /** Everything our threads can do. */
 const jobs = {
   ...mirrorJobs,
-  render: (input: Parameters<typeof mirrorJobs.render>[0]) => mirrorJobs.render(input, blocksOf(input.repository)),
+  render: (input: Parameters<typeof mirrorJobs.render>[0]) => mirrorJobs.render(input, rendered),
   gather: (batch: Batch) => bodies.add(batch),
   drop: (id: string) => bodies.drop(id),
   readIndex({ id, size, ...question }: IndexDelivery): IndexContents | UnchangedIndex {
@@ -59,6 +54,7 @@ const jobs = {
   checkArchive({ bytes, expected }: { readonly bytes: Uint8Array; readonly expected: ExpectedChart }): void {
     checkArchive(bytes, expected);
   },
+  readDocuments: (bytes: Uint8Array): ChartDocuments => readDocuments(bytes),
 };
 
 /** What `compose` may ask of a thread that runs this module. */
@@ -66,11 +62,16 @@ export type WorkerJobs = typeof jobs;
 
 /** Large results move instead of being copied. */
 function buffersOf(value: unknown): readonly ArrayBuffer[] {
-  const parts = value instanceof Uint8Array ? [value] : Object.values(Object(value) as object).flat();
+  const { index } = Object(value) as { readonly index?: unknown };
+  const parts = value instanceof Uint8Array ? [value] : [value, index].flatMap(partsOf);
   return parts
     .filter((part) => part instanceof Uint8Array)
     .filter((part) => part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength)
     .map((part) => part.buffer as ArrayBuffer);
+}
+
+function partsOf(value: unknown): readonly unknown[] {
+  return Object.values(Object(value) as object).flat();
 }
 
 serveJobs(jobs, (error) => (error instanceof Fault ? plainFault(error) : undefined), buffersOf);

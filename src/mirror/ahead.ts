@@ -6,7 +6,7 @@ import type { Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Batches } from './batches.ts';
-import type { FillProgress } from './contract.ts';
+import type { FillProgress } from './contract/commands.ts';
 import { describeVersion } from './describe.ts';
 import type { Fills } from './fill.ts';
 import type { Known } from './known.ts';
@@ -37,10 +37,10 @@ const minRestMs = 1_000;
 export class Ahead {
   readonly #parts: AheadParts;
   readonly #lanes: Lanes;
-  readonly #describing = new SingleFlight<number | undefined>();
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #describing = new SingleFlight<number | undefined, Known>();
+  readonly #running = new Map<Known, Promise<void>>();
   /** What is left to be tried again, by upstream: of which survey, when, and what cancels that. */
-  readonly #rests = new Map<string, Rest>();
+  readonly #rests = new Map<Known, Rest>();
   #filled = 0;
 
   constructor(parts: AheadParts) {
@@ -64,14 +64,14 @@ export class Ahead {
    * what failed is to be left alone, undefined when nothing did.
    */
   describe(known: Known): Promise<number | undefined> {
-    return this.#describing.run(known.name, async () => {
+    return this.#describing.run(known, async () => {
       const { survey } = known;
       if (!survey || survey.undescribed.byteLength === 0 || known.settings.retired) return undefined;
       await this.#probe(known, survey.undescribed);
       const waitMs = await this.#lanes.run(known, survey.undescribed, {
         kind: 'describe',
         work: (chart, version) => this.#describeOne(known, chart, version),
-        isOver: () => false,
+        isOver: () => known.term.aborted,
       });
       await this.#parts.batches.flush();
       return waitMs;
@@ -80,13 +80,12 @@ export class Ahead {
 
   /** Begins to fill what the policy wants, unless that is under way. */
   fill(known: Known): void {
-    if (this.#running.has(known.name) || !known.survey || known.settings.retired) return;
-    if (this.#parts.signal.aborted || !this.#parts.mayFill()) return;
-    const rest = this.#rests.get(known.name);
+    if (this.#running.has(known) || !known.survey || known.settings.retired || !this.#mayFill(known)) return;
+    const rest = this.#rests.get(known);
     // thirty thousand names that are all to be left alone need no second look
     if (rest?.survey === known.survey && rest.untilMs > this.#parts.clock.elapsed()) return;
     rest?.alarm.abort();
-    this.#rests.delete(known.name);
+    this.#rests.delete(known);
     const run = this.#fillAll(known)
       .catch((error: unknown) => {
         if (error instanceof Hopeless) this.#parts.log.warn({ upstream: known.name }, error.message);
@@ -94,18 +93,22 @@ export class Ahead {
         return undefined;
       })
       .then((waitMs) => {
-        this.#running.delete(known.name);
+        this.#running.delete(known);
         if (waitMs !== undefined) this.#rest(known, Math.max(waitMs, minRestMs));
       });
-    this.#running.set(known.name, run);
+    this.#running.set(known, run);
+  }
+
+  #mayFill({ term }: Known): boolean {
+    return !this.#parts.signal.aborted && !term.aborted && this.#parts.mayFill();
   }
 
   /** An operator wants tried now what was left for later. */
   hurry(known: Known): void {
     known.brake.release();
     known.failures.hurry();
-    this.#rests.get(known.name)?.alarm.abort();
-    this.#rests.delete(known.name);
+    this.#rests.get(known)?.alarm.abort();
+    this.#rests.delete(known);
   }
 
   /** Resolves when nothing is being described or filled ahead. */
@@ -122,11 +125,11 @@ export class Ahead {
    * long what failed is to be left alone; undefined when nothing did.
    */
   async #fillAll(known: Known): Promise<number | undefined> {
-    const { batches, signal, mayFill } = this.#parts;
+    const { batches } = this.#parts;
     const describedMs = await this.describe(known);
-    for (let { survey } = known; survey && !signal.aborted && mayFill();) {
+    for (let { survey } = known; survey && this.#mayFill(known);) {
       const current = survey;
-      const isOver = () => known.survey !== current || !mayFill();
+      const isOver = () => known.survey !== current || !this.#mayFill(known);
       const policy = known.settings.rewritten;
       const replace: Work = {
         kind: 'replace',
@@ -147,15 +150,16 @@ export class Ahead {
   #rest(known: Known, waitMs: number): void {
     const { clock } = this.#parts;
     const alarm = new AbortController();
-    this.#rests.set(known.name, { survey: known.survey, untilMs: clock.elapsed() + waitMs, alarm });
-    const signal = AbortSignal.any([alarm.signal, this.#parts.signal]);
-    clock.sleep(waitMs, signal).then(
-      () => {
-        this.#rests.delete(known.name);
-        this.fill(known);
-      },
-      () => undefined,
+    this.#rests.set(known, { survey: known.survey, untilMs: clock.elapsed() + waitMs, alarm });
+    const signal = AbortSignal.any([alarm.signal, known.term, this.#parts.signal]);
+    const isOver = clock.sleep(waitMs, signal).then(
+      () => true,
+      () => false,
     );
+    void isOver.then((isTime) => {
+      if (isTime || known.term.aborted) this.#rests.delete(known);
+      if (isTime) this.fill(known);
+    });
   }
 
   /** Where only the reserve was left it is looked first, with a `HEAD`, which most registries do not count. */

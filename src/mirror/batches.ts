@@ -15,7 +15,6 @@ interface Parts {
   readonly jobs: MirrorJobs;
   readonly clock: Clock;
   readonly log: Log;
-  readonly known: readonly Known[];
   readonly onCommitted: () => Promise<void>;
 }
 
@@ -26,6 +25,8 @@ export class Batches {
   readonly #parts: Parts;
   /** What one flush has taken, another must not take. */
   readonly #flushes = new Limiter(1);
+  /** Of whom there may be something to commit, also when nobody wants that upstream any more. */
+  readonly #waiting = new Set<Known>();
   #listingChanges = false;
   #timer: AbortController | undefined;
 
@@ -35,15 +36,23 @@ export class Batches {
 
   /** `changesIndex`: the index said another digest, or none, for this version until now. */
   addHolding(known: Known, kept: KeptVersion, changesIndex: boolean): void {
-    known.hold(kept);
+    this.#await(known).hold(kept);
     this.#listingChanges ||= changesIndex;
     this.#schedule();
   }
 
   addDescribed(known: Known, claim: KnownClaim): void {
-    known.described.push(claim);
+    const present = this.#await(known);
+    // what another address has under that tag is described there
+    if (present.settings.url !== known.settings.url) return;
+    present.described.push(claim);
     this.#listingChanges = true;
     this.#schedule();
+  }
+
+  #await({ latest }: Known): Known {
+    this.#waiting.add(latest);
+    return latest;
   }
 
   /** Commits what there is. Rejects with 'store-failed'; nothing is forgotten then. */
@@ -54,7 +63,7 @@ export class Batches {
   async #flush(): Promise<void> {
     this.#timer?.abort();
     this.#timer = undefined;
-    const waiting = this.#parts.known.filter(({ fresh, described }) => fresh.size + described.length > 0);
+    const waiting = this.#takeWaiting();
     if (waiting.length === 0) return;
     const listingChanges = this.#listingChanges;
     this.#listingChanges = false;
@@ -63,17 +72,27 @@ export class Batches {
       committed = await this.#commit(waiting);
     } finally {
       // what could not be committed now is tried again: the store may answer then, or lost tables be back
-      if (committed.length < waiting.length) this.#defer(listingChanges);
+      if (committed.length < waiting.length) this.#defer(waiting, listingChanges);
     }
     if (committed.length === 0) return;
     for (const one of committed) {
       release(one);
-      one.known.unserved ||= listingChanges;
+      if (listingChanges) for (const known of this.#parts.committed.attended(one.known.name)) known.news += 1;
     }
     await this.#parts.onCommitted();
   }
 
-  #defer(listingChanges: boolean): void {
+  /** While one hands over to another, what waits is in the hands of both. */
+  #takeWaiting(): readonly Known[] {
+    const waiting = new Set([...this.#waiting].map(({ latest }) => latest));
+    this.#waiting.clear();
+    // lost tables of an upstream that nobody wants any more are not read again
+    const isHopeless = ({ damage, term }: Known): boolean => damage !== undefined && term.aborted;
+    return [...waiting].filter((known) => known.fresh.size + known.described.length > 0 && !isHopeless(known));
+  }
+
+  #defer(waiting: readonly Known[], listingChanges: boolean): void {
+    for (const known of waiting) this.#await(known);
     this.#listingChanges ||= listingChanges;
     this.#schedule();
   }
@@ -91,15 +110,19 @@ export class Batches {
 
   async #apply(state: State, { known, kept, described }: Taken): Promise<State> {
     const { jobs, tables } = this.#parts;
-    const record = recordOf(state, known.name) ?? known.record;
-    const held = { held: known.snapshot.table, fresh: kept };
+    const present = recordOf(state, known.name);
+    // what nobody wants any more may have been removed from the store, too
+    if (!present && known.term.aborted) return state;
+    const record = present ?? known.record;
+    const before = await tables.ofRecord(record, known);
+    const held = { held: before.snapshot, fresh: kept };
     const catalog =
       described.length > 0
-        ? await tables.save('catalog', await jobs.run('describe', { ...held, known: known.catalog.table, described }))
+        ? await tables.save('catalog', await jobs.run('describe', { ...held, known: before.catalog, described }))
         : record.catalog;
     const snapshot =
       kept.length > 0
-        ? await tables.save('snapshot', await jobs.run('hold', { snapshot: known.snapshot.table, fresh: kept }))
+        ? await tables.save('snapshot', await jobs.run('hold', { snapshot: before.snapshot, fresh: kept }))
         : record.snapshot;
     return withUpstream(state, known.name, { ...record, catalog, snapshot });
   }

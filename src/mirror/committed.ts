@@ -21,7 +21,7 @@ export class Committed {
   readonly #tables: Tables;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #known: readonly Known[];
+  #known: readonly Known[];
   readonly #queue = new Limiter(1);
   #state: State = { asOf: '', upstreams: {} };
   #etag: string | undefined;
@@ -42,13 +42,30 @@ export class Committed {
     await this.#queue.run(() => this.#reload());
   }
 
+  /**
+   * From now on these are kept up to date, and no others; what the state names of those that are new is read first.
+   * Rejects with 'store-failed', and changes nothing, when it cannot be.
+   */
+  async attend(all: readonly Known[]): Promise<void> {
+    await this.#queue.run(async () => {
+      const fresh = all.filter((known) => !this.#known.includes(known));
+      // what was removed from the store a moment ago must not come back with what is remembered here
+      if (fresh.length > 0 && this.#etag !== undefined) await this.#catchUp();
+      const adopt = await this.#read(fresh, this.#state);
+      adopt(false);
+      this.#known = all;
+      this.#tables.keepOnly(all.map(({ record }) => record));
+    });
+  }
+
   /** Adopts what other processes committed. Costs one small request when they did not. */
   async follow(): Promise<void> {
-    await this.#queue.run(async () => {
-      const found = await this.#store.head(stateKey);
-      const isDamaged = this.#known.some(({ damage }) => damage);
-      if (isDamaged || found?.etag !== this.#etag) await this.#reload();
-    });
+    await this.#queue.run(() => this.#catchUp());
+  }
+
+  /** Those of a name that are kept up to date: two while one takes over from the other. */
+  attended(name: string): readonly Known[] {
+    return this.#known.filter((known) => known.name === name);
   }
 
   /** What was committed last, as far as this process knows. */
@@ -108,6 +125,12 @@ export class Committed {
     }
   }
 
+  async #catchUp(): Promise<void> {
+    const found = await this.#store.head(stateKey);
+    const isDamaged = this.#known.some(({ damage }) => damage);
+    if (isDamaged || found?.etag !== this.#etag) await this.#reload();
+  }
+
   async #reload(): Promise<void> {
     const record = await readRecord(this.#store, stateKey, parseState);
     if (record) await this.#adopt(record.value, true);
@@ -116,18 +139,34 @@ export class Committed {
   }
 
   async #adopt(state: State, foreign: boolean): Promise<void> {
+    const adopt = await this.#read(this.#known, state);
+    this.#state = state;
+    adopt(foreign);
+    this.#tables.keepOnly(this.#known.map(({ record }) => record));
+  }
+
+  /** Reads what a state names of some upstreams; what that answers with makes them adopt it. */
+  async #read(upstreams: readonly Known[], state: State): Promise<(foreign: boolean) => void> {
     const loaded = await Promise.all(
-      this.#known.map(async (known) => {
+      upstreams.map(async (known) => {
         const record = recordOf(state, known.name);
-        return record && { known, record, tables: await this.#load(known, record).catch(asDamage) };
+        return { known, record, tables: record && (await this.#load(known, record).catch(asDamage)) };
       }),
     );
-    this.#state = state;
-    for (const one of loaded) {
-      if (one?.tables instanceof Fault) this.#mark(one.known, one.tables);
-      else one?.known.adopt(one.record, one.tables, foreign);
-    }
-    this.#tables.keepOnly(this.#known.map(({ record }) => record));
+    return (foreign) => {
+      for (const { known, record, tables } of loaded) {
+        if (tables instanceof Fault) this.#mark(known, tables);
+        else if (record && tables) known.adopt(record, tables, foreign);
+        else this.#forget(known);
+      }
+    };
+  }
+
+  /** Somebody removed it from the store on purpose. */
+  #forget(known: Known): void {
+    if (!known.isRegistered) return;
+    this.#log.warn({ upstream: known.name }, `${known.name}: was removed from the store; it begins anew`);
+    known.forget();
   }
 
   #mark(known: Known, damage: Fault): void {

@@ -18,7 +18,7 @@ export interface Retention {
 }
 
 export interface DutyParts {
-  readonly known: readonly Known[];
+  readonly known: () => readonly Known[];
   readonly syncs: Syncs;
   readonly ahead: Ahead;
   readonly rechecks: Rechecks;
@@ -34,16 +34,42 @@ const usualRetention: Retention = { firstMs: 10 * 60_000, everyMs: 6 * 60 * 60_0
 
 /**
  * What the one process does that holds the lease: it keeps every upstream synced on its interval, fills ahead, looks
- * again at tags, and sweeps the store, until `signal` ends it.
+ * again at tags, and sweeps the store.
  */
-export function doDuties(parts: DutyParts, signal: AbortSignal): void {
-  const { known: all, ahead, clock, retention = usualRetention } = parts;
-  for (const [turn, known] of all.entries()) {
-    ahead.fill(known);
-    void keepSynced(known, turn, { sync: (one) => syncAndRecheck(parts, one, signal), clock, signal });
+export class Duties {
+  readonly #parts: DutyParts;
+  #term: AbortSignal | undefined;
+  /** In this term. */
+  #attended = new WeakSet<Known>();
+
+  constructor(parts: DutyParts) {
+    this.#parts = parts;
   }
-  const memory: SweepMemory = { unnamed: new Set() };
-  void repeat({ ...parts, ...retention, signal, work: () => sweepStore(parts, retention, memory, signal) });
+
+  /** Begins with all of it, until `term` ends it. */
+  begin(term: AbortSignal): void {
+    const { retention = usualRetention } = this.#parts;
+    this.#term = term;
+    this.#attended = new WeakSet();
+    this.attend(this.#parts.known());
+    const memory: SweepMemory = { unnamed: new Set() };
+    const work = () => sweepStore(this.#parts, retention, memory, term);
+    void repeat({ ...this.#parts, ...retention, signal: term, work });
+  }
+
+  /** Takes upstreams on that are new or configured otherwise, until their terms end. Does nothing without the lease. */
+  attend(upstreams: readonly Known[]): void {
+    const term = this.#term;
+    if (!term || term.aborted) return;
+    for (const [turn, known] of upstreams.entries()) {
+      if (this.#attended.has(known)) continue;
+      this.#attended.add(known);
+      const signal = AbortSignal.any([term, known.term]);
+      this.#parts.ahead.fill(known);
+      const sync = (one: Known): Promise<void> => syncAndRecheck(this.#parts, one, signal);
+      void keepSynced(known, turn, { sync, clock: this.#parts.clock, signal });
+    }
+  }
 }
 
 /** Does work again and again. What fails is done again at its next turn; the first time in a row it is logged. */
@@ -87,7 +113,7 @@ async function sweepStore(
   const { store, tables, tidy, clock, log } = parts;
   const load: SweepParts['load'] = (kind, digest) => tables.load(kind, digest);
   const swept = await sweep({ store, tidy, load, clock, signal, graceMs, memory }).finally(() =>
-    tables.keepOnly(parts.known.map(({ record }) => record)),
+    tables.keepOnly(parts.known().map(({ record }) => record)),
   );
   log.info({ ...swept }, 'what nothing names any more was swept');
 }

@@ -1,37 +1,37 @@
-import type { ChartVersion } from '../chart/catalog.ts';
 import { asFault, Fault } from '../chart/fault.ts';
-import type { Holding } from '../chart/holding.ts';
 import type { Clock } from '../lib/clock.ts';
+import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { ProcessId } from '../lib/process-id.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { ObjectStore } from '../store/contract.ts';
+import { requireLayout } from '../store/layout.ts';
 import { Ahead } from './ahead.ts';
 import { Batches } from './batches.ts';
 import { Committed } from './committed.ts';
-import type { SyncReport } from './contract.ts';
-import { doDuties, repeat, type Retention } from './duties.ts';
+import type { SyncReport } from './contract/operator.ts';
+import { Duties, repeat, type Retention } from './duties.ts';
 import type { ArchiveCheck } from './fetch.ts';
 import { Fills } from './fill.ts';
 import { Intake } from './intake.ts';
 import type { MirrorJobs } from './jobs.ts';
-import { Known } from './known.ts';
+import type { Known } from './known.ts';
 import { Lease } from './lease.ts';
+import { Lineup, type Composition } from './lineup.ts';
 import { Misses } from './miss.ts';
 import { adoptNotes, notesOf } from './notes.ts';
 import { waitAtMost } from './patience.ts';
 import { ProvenanceFills } from './provenances.ts';
 import { Rechecks } from './recheck.ts';
+import type { Repositories } from './repositories.ts';
 import { Restorations } from './restore.ts';
 import type { SweepParts } from './retention/sweep.ts';
-import { Served } from './served.ts';
-import type { UpstreamSettings } from './settings.ts';
+import { ServingNote, servingOf } from './serving.ts';
 import { Syncs, type SyncOptions } from './sync.ts';
 import { Tables } from './tables.ts';
 import { Turns } from './turns.ts';
 
-export interface EngineParts {
-  readonly upstreams: readonly UpstreamSettings[];
+export interface EngineParts extends Composition {
   readonly store: ObjectStore;
   /** Makes sure that the store is there and ours. */
   readonly prepareStore: () => Promise<void>;
@@ -53,13 +53,13 @@ const describeWaitMs = 20_000;
 const storeRetryMs = 2_000;
 /** What others committed is served this soon, and a little. */
 const followMs = 3_500;
+/** When the first note is written of what is served. */
+const noteMs = 500;
 /** Archives on their way in, of all upstreams together. */
 const maxIncomingBytes = 256 * 1024 * 1024;
 
 /** Everything that keeps what we serve fresh, and the order in which it happens. */
 export class Engine {
-  readonly known: readonly Known[];
-  readonly served: Served;
   readonly fills: Fills;
   readonly provenances: ProvenanceFills;
   readonly restorations: Restorations;
@@ -75,7 +75,12 @@ export class Engine {
   readonly #quiet = new AbortController();
   /** No work at all. */
   readonly #stop = new AbortController();
+  readonly #lineup: Lineup;
   readonly #batches: Batches;
+  readonly #duties: Duties;
+  readonly #serving: ServingNote;
+  /** One change of the configuration at a time. */
+  readonly #changes = new Limiter(1);
   #keeping: Promise<void> | undefined;
   #opened = false;
   #started = false;
@@ -87,14 +92,15 @@ export class Engine {
     this.#parts = parts;
     this.clock = clock;
     this.blobs = blobs;
-    const known = parts.upstreams.map((settings) => new Known(settings, { since: '' }, clock));
-    this.known = known;
+    this.#serving = new ServingNote({ store, log });
+    const lineup = new Lineup(parts, parts);
+    this.#lineup = lineup;
+    const known = () => lineup.known;
     const tables = new Tables(store, jobs);
-    this.served = new Served('all', known, jobs, log);
-    const committed = new Committed({ store, tables, clock, log, known });
+    const committed = new Committed({ store, tables, clock, log, known: lineup.known });
     this.committed = committed;
-    const onCommitted = () => this.#look();
-    const batches = new Batches({ committed, tables, jobs, clock, log, known, onCommitted });
+    const look = () => lineup.look();
+    const batches = new Batches({ committed, tables, jobs, clock, log, onCommitted: look });
     this.#batches = batches;
     const turns = new Turns();
     const intake = new Intake(maxIncomingBytes);
@@ -107,20 +113,49 @@ export class Engine {
     this.ahead = new Ahead({ fills, provenances, turns, batches, blobs, clock, log, signal: quiet, mayFill });
     const rechecks = new Rechecks({ fills, turns, batches, blobs, jobs, clock, log, signal: quiet });
     const onListed = (one: Known) => this.#afterListing(one);
-    const onAdmitted = () => this.#look();
     const flush = () => batches.flush();
     const findHolding: Fills['findHolding'] = (...name) => fills.findHolding(...name);
-    const hooks = { flush, findHolding, onListed, onAdmitted };
+    const hooks = { flush, findHolding, onListed, onAdmitted: look };
     this.syncs = new Syncs({ ...hooks, committed, tables, jobs, clock, log, signal });
     this.misses = new Misses({ syncs: this.syncs, turns, clock, signal });
     const { syncs, ahead } = this;
-    const duties = { ...parts, known, syncs, ahead, rechecks, tables };
+    this.#duties = new Duties({ ...parts, known, syncs, ahead, rechecks, tables });
     this.lease = new Lease({
       ...parts,
-      onTaken: (term) => doDuties(duties, AbortSignal.any([term, quiet])),
-      notes: () => notesOf(known),
-      onNotes: (notes) => adoptNotes(known, notes, clock.now()),
+      onTaken: (term) => this.#duties.begin(AbortSignal.any([term, quiet])),
+      notes: () => notesOf(this.known),
+      onNotes: (notes) => adoptNotes(this.known, notes, clock.now()),
     });
+  }
+
+  /** Every upstream of the configuration, in its order. */
+  get known(): readonly Known[] {
+    return this.#lineup.known;
+  }
+
+  /** Every repository, as it is served. */
+  get repositories(): Repositories {
+    return this.#lineup.repositories;
+  }
+
+  /**
+   * Works and serves by another configuration from now on; upstreams whose settings are the same object go on as they are.
+   * Everything is ready before anything changes for clients; `taken` is called at the moment when it does. Rejects, and
+   * changes nothing, when it cannot be made ready.
+   */
+  reconfigure(wanted: Composition, taken: () => void = () => undefined): Promise<void> {
+    return this.#changes.run(() => this.#reconfigure(wanted, taken));
+  }
+
+  async #reconfigure(wanted: Composition, taken: () => void): Promise<void> {
+    const [before, isOpen, { signal }] = [this.known, this.#opened, this.#quiet];
+    await this.#lineup.replace(wanted, { committed: this.committed, isOpen, signal, taken });
+    if (!isOpen) return;
+    const fresh = this.known.filter((known) => !before.includes(known));
+    await this.#register('new upstreams could not be made known to the store yet');
+    this.#duties.attend(fresh);
+    this.lease.tell();
+    await this.#noteServing();
   }
 
   /** Whether the store was read and what it holds is served. */
@@ -130,20 +165,29 @@ export class Engine {
 
   /** Reads the store and serves what it holds; writes nothing. Rejects with 'store-failed' when it cannot be read. */
   async read(): Promise<void> {
-    await this.#parts.prepareStore();
-    await this.committed.open();
-    await this.#look();
-    this.#opened = true;
+    await requireLayout(this.#parts.store);
+    await this.#read();
   }
 
-  /** As `read`, and makes upstreams known to the store that are new. */
+  async #read(): Promise<void> {
+    await this.#changes.run(async () => {
+      await this.committed.open();
+      await this.#lineup.look();
+      this.#opened = true;
+    });
+  }
+
+  /** As `read`, and makes the store ready, and upstreams known to it that are new. */
   async open(): Promise<void> {
-    await this.read();
-    // a store that cannot be written can still be served from
-    await this.committed
-      .register()
-      .catch((error: unknown) => this.#parts.log.error({ err: error }, 'the store cannot be written'));
-    await this.#look();
+    await this.#parts.prepareStore();
+    await this.#read();
+    await this.#register('the store cannot be written');
+    await this.#lineup.look();
+  }
+
+  /** A store that cannot be written can still be served from. */
+  async #register(otherwise: string): Promise<void> {
+    await this.committed.register().catch((error: unknown) => this.#parts.log.error({ err: error }, otherwise));
   }
 
   /** As `open`, again and again until the store answers or the engine is stopped. */
@@ -166,7 +210,17 @@ export class Engine {
     this.#started = true;
     this.#keeping = this.lease.keep(signal);
     const { clock, log } = this.#parts;
+    // a start is for those who wait for the index
+    void clock.sleep(noteMs, signal).then(() => this.#noteServing(), ignore);
     void repeat({ firstMs: followMs, everyMs: followMs, work: () => this.#follow(), clock, log, signal });
+  }
+
+  /** Only a server offers something: a command that was given another file does not. */
+  async #noteServing(): Promise<void> {
+    if (!this.#started) return;
+    const repositories = this.repositories.all.map(({ settings }) => settings);
+    const upstreams = this.known.map(({ settings }) => settings);
+    await this.#serving.keep(servingOf(upstreams, repositories));
   }
 
   /** Goes ahead of any backoff. Rejects as `Syncs.sync` does. */
@@ -175,11 +229,9 @@ export class Engine {
     return this.syncs.sync(known, options).finally(() => known.plannedAnew?.());
   }
 
-  /** Takes the bytes that upstream promises now for a version of which others are held, and serves them. */
-  async replace(known: Known, version: ChartVersion, held: Holding): Promise<Holding> {
-    const kept = await this.fills.replace(known, version, held, 'request');
-    await this.#batches.flush();
-    return kept;
+  /** Commits what was fetched and described since the last time, and serves it. Rejects with 'store-failed'. */
+  commit(): Promise<void> {
+    return this.#batches.flush();
   }
 
   /** Begins nothing more by itself; what is under way, and what requests wait for, goes on. */
@@ -191,6 +243,9 @@ export class Engine {
   async stop(): Promise<void> {
     this.quiesce();
     this.#stop.abort(stopping());
+    // a change of the configuration that is under way ends, too
+    await this.#changes.run(async () => undefined);
+    this.repositories.retire();
     const { syncs, fills, provenances, restorations, ahead } = this;
     await Promise.all([syncs, fills, provenances, restorations, ahead].map((part) => part.idle()));
     await this.#batches
@@ -198,6 +253,7 @@ export class Engine {
       .catch((error: unknown) =>
         this.#parts.log.error({ err: error }, 'what was fetched last is not recorded; it is found again on use'),
       );
+    await this.#noteServing();
     await this.#keeping;
     await this.lease.release().catch(() => undefined);
   }
@@ -211,17 +267,19 @@ export class Engine {
   }
 
   async #follow(): Promise<void> {
+    await this.#noteServing();
     await this.committed.follow();
+    if (this.known.some(({ isRegistered }) => !isRegistered)) await this.#register('the store cannot be written');
     const news = this.known.filter(({ unsurveyed }) => unsurveyed);
     // what could not be built is built again, although nothing more was committed
-    if (news.length === 0 && !this.known.some(({ unserved }) => unserved)) return;
-    await this.#look();
+    if (news.length === 0 && !this.repositories.isStale) return;
+    await this.#lineup.look();
     for (const known of news) this.ahead.fill(known);
   }
 
   /** Serves a new listing, has a registry's tags described, and begins to fill what the policy wants. */
   async #afterListing(known: Known): Promise<void> {
-    await this.#look();
+    await this.#lineup.look();
     const described = this.ahead.describe(known).then(() => this.ahead.fill(known));
     const late = () => new Fault('unavailable', 'its tags are still being described, and that goes on', '');
     await waitAtMost(described, describeWaitMs, this.clock, late).catch((error: unknown) => {
@@ -229,25 +287,9 @@ export class Engine {
       this.#parts.log.info({ upstream: known.name }, `${known.name}: ${message}`);
     });
   }
-
-  /** Looks over what was committed, and serves it. What fails is tried again the next time. */
-  async #look(): Promise<void> {
-    await Promise.all(this.known.filter(({ unsurveyed }) => unsurveyed).map((known) => this.#survey(known)));
-    const isNews = this.known.some(({ unserved }) => unserved);
-    // without news of our own, somebody else may be building the index that says ours
-    await (isNews ? this.served.rebuild() : this.served.idle());
-  }
-
-  async #survey(known: Known): Promise<void> {
-    known.unsurveyed = false;
-    try {
-      known.survey = await this.#parts.jobs.run('survey', { ...known.member, policy: known.settings.mirror });
-    } catch (error) {
-      known.unsurveyed = true;
-      throw error;
-    }
-  }
 }
+
+function ignore(): void {}
 
 function stopping(): Fault {
   return new Fault('unavailable', 'The server is stopping.', 'Ask another replica.');

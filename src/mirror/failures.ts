@@ -49,6 +49,11 @@ export class Failures {
     return failure ? Math.max(0, failure.nextMs - this.#clock.elapsed()) : 0;
   }
 
+  /** How the last attempt at a version failed; undefined when it did not. */
+  faultOf(chart: string, version: string): Fault | undefined {
+    return this.#failures.get(`${chart}/${version}`)?.fault;
+  }
+
   /** An operator wants them tried now. */
   hurry(): void {
     const nextMs = this.#clock.elapsed();

@@ -152,22 +152,22 @@ export class Fills {
   /** Blobs first, then the holding; who loses the race for it adopts the winner's. */
   async #keep(known: Known, holding: Holding, fetched: Fetched, claims: readonly KnownClaim[]): Promise<KeptVersion> {
     const { store, blobs, batches, log } = this.#parts;
-    const flight = flightOf(known, holding);
+    const name = nameOf(known, holding);
     try {
       const key = firstHoldingKey(known.name, holding.chart, holding.version);
       const written = await this.#putWith(fetched, () => createRecord(store, key, holding));
       const kept = written === 'conflict' ? await this.#adoptWinner(key) : holding;
       batches.addHolding(known, kept, !isWhatTheIndexSays(claims, kept));
-      this.#unkept.delete(flight);
+      this.#unkept.delete(name);
       return kept;
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'store-failed') throw error;
       // verified bytes are answered although they could not be kept
       const { chart, version } = holding;
-      const level = this.#unkept.has(flight) ? 'debug' : 'warn';
+      const level = this.#unkept.has(name) ? 'debug' : 'warn';
       log[level]({ upstream: known.name, chart, version }, `archive not kept: ${error.message}`);
       blobs.remember(fetched.digest, fetched.bytes);
-      this.#unkept.set(flight, holding);
+      this.#unkept.set(name, holding);
       return holding;
     }
   }
@@ -183,11 +183,11 @@ export class Fills {
 
   /** What the store did not take is tried again on use, as long as its bytes are still in memory. */
   async #keepAgain(known: Known, version: ChartVersion): Promise<KeptVersion | undefined> {
-    const flight = flightOf(known, version);
-    const holding = this.#unkept.get(flight);
+    const name = nameOf(known, version);
+    const holding = this.#unkept.get(name);
     const bytes = holding && this.#parts.blobs.hot(holding.archive.digest);
     if (bytes) return this.#keep(known, holding, { bytes, digest: holding.archive.digest }, version.claims);
-    this.#unkept.delete(flight);
+    this.#unkept.delete(name);
     return undefined;
   }
 
@@ -237,8 +237,18 @@ function asListed({ tag, ...claim }: KnownClaim): KnownClaim {
   return { chart, version, since, source: tag };
 }
 
-function flightOf(known: Known, { chart, version }: { readonly chart: string; readonly version: string }): string {
-  return `${known.name}/${keyOf(chart, version)}`;
+interface VersionName {
+  readonly chart: string;
+  readonly version: string;
+}
+
+function nameOf({ name }: Known, { chart, version }: VersionName): string {
+  return `${name}/${keyOf(chart, version)}`;
+}
+
+/** Under other settings it may go otherwise: nobody waits there for what was begun under earlier ones. */
+function flightOf({ id }: Known, { chart, version }: VersionName): string {
+  return `${id}/${keyOf(chart, version)}`;
 }
 
 /** Whether the index already shows the digest that was measured. */

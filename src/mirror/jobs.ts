@@ -15,13 +15,15 @@ import {
   type VersionName,
 } from '../chart/reconcile.ts';
 import { dueForCheck } from '../chart/rounds.ts';
-import { countContested, selectOwners } from '../chart/select.ts';
 import { survey, type MirrorPolicy, type Survey } from '../chart/survey.ts';
-import { renderIndex, type BlockMemory, type RenderedIndex } from '../formats/index-rendering.ts';
+import type { RenderingMemory } from '../formats/index-memory.ts';
+import { renderRepository, type RenderedRepository, type RepositoryParts } from '../formats/index-rendering.ts';
 import { gzipPieces } from '../lib/gzip.ts';
 import { tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
 import { TableBuilder } from '../lib/table-builder.ts';
 import type { Thread } from '../lib/thread.ts';
+import { compareConfigurations, type Comparing } from './compare.ts';
+import type { PlannedRepository } from './contract/plan.ts';
 
 /** A table and the digest of its text, which names it in the store. */
 export interface NamedTable {
@@ -62,17 +64,6 @@ interface Member {
 
 function offeringOf({ catalog, snapshot, rules }: Member): Offering {
   return new Offering(new Catalog(catalog), new Snapshot(snapshot), rules);
-}
-
-interface RenderInput {
-  /** Its name. */
-  readonly repository: string;
-  readonly members: readonly Member[];
-}
-
-interface RenderedRepository extends RenderedIndex {
-  readonly owners: readonly (readonly [chart: string, member: number])[];
-  readonly contested: readonly number[];
 }
 
 interface ReconciledTable extends NamedTable {
@@ -119,11 +110,12 @@ export const mirrorJobs = {
     return dueForCheck(new Catalog(input.catalog), input.fromMs, input.toMs);
   },
   /** Decides who provides which chart, and renders what they provide: what `memory` does not have already. */
-  render({ members }: RenderInput, memory?: BlockMemory): RenderedRepository {
-    const offerings = members.map(offeringOf);
-    const owners = selectOwners(offerings);
-    const contested = countContested(offerings, owners);
-    return { ...renderIndex({ members, owners: [...owners] }, memory), owners: [...owners], contested };
+  render(input: RepositoryParts, memory?: RenderingMemory): RenderedRepository {
+    return renderRepository(input, memory);
+  },
+  /** What another configuration would change of what is offered. */
+  compare(input: Comparing): readonly PlannedRepository[] {
+    return compareConfigurations(input);
   },
   pack(table: SharedTable): Uint8Array {
     return gzipPieces(new TableReader(table).text(), 1);

@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto';
+
 import { Catalog, emptyCatalog, type KnownClaim } from '../chart/catalog.ts';
 import type { Validator } from '../chart/catalog.ts';
 import type { Digest } from '../chart/digest.ts';
-import type { Fault } from '../chart/fault.ts';
+import { Fault } from '../chart/fault.ts';
 import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../chart/holding.ts';
 import { Offering, type OfferRules } from '../chart/offering.ts';
 import type { Survey } from '../chart/survey.ts';
+import type { IndexMember } from '../formats/index-rendering.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
 import { Tally } from '../lib/tally.ts';
+import { noteUnseenGarbage } from '../lib/unseen-garbage.ts';
 import { Brake } from './brake.ts';
 import { Failures } from './failures.ts';
 import type { UpstreamSettings } from './settings.ts';
@@ -37,6 +41,8 @@ const maxDecoded = 20_000;
  * Committed tables are replaced whole.
  */
 export class Known {
+  /** Tells it apart from others of its name. */
+  readonly id = randomUUID();
   readonly settings: UpstreamSettings;
   readonly rules: OfferRules;
   /** Versions that could not be fetched ahead. */
@@ -44,8 +50,8 @@ export class Known {
   /** Whether it wants to be left alone. */
   readonly brake: Brake;
   /** How syncs and fills ended, for the metrics. */
-  readonly syncs = new Tally();
-  readonly fills = new Tally();
+  readonly syncs: Tally;
+  readonly fills: Tally;
   record: UpstreamRecord;
   offering: Offering;
   /** Why what the store has of it cannot be used: nothing may be committed then, since it would forget. */
@@ -55,28 +61,42 @@ export class Known {
   steady: Digest | undefined;
   /** Committed, but not looked over yet. */
   unsurveyed = true;
-  /** Committed, and the index does not say it yet. */
-  unserved = true;
+  /** How often something was committed that an index may have to say. */
+  news = 0;
   /** Validators of the last answer; newer than the record's when an answer changed nothing. */
   validator: Validator | undefined;
-  rejected: Readonly<Record<string, number>> = {};
-  attempts: Attempts = { failures: 0 };
+  rejected: Readonly<Record<string, number>>;
+  attempts: Attempts;
   /** Has the schedule work out anew when the next attempt is. Only while it waits for one. */
   plannedAnew: (() => void) | undefined;
   /** Described, not committed yet. */
-  readonly described: KnownClaim[] = [];
+  readonly described: KnownClaim[];
   /** Held, not committed yet. */
-  readonly fresh = new Map<string, KeptVersion>();
+  readonly fresh: Map<string, KeptVersion>;
   readonly #decoded = new Map<string, KeptVersion>();
+  readonly #term = new AbortController();
+  #successor: Known | undefined;
 
-  constructor(settings: UpstreamSettings, record: UpstreamRecord, clock: Clock) {
-    const { charts, withdrawn, retired } = settings;
+  /** `before` is what was known under its earlier settings: what is under way there is not lost here. */
+  constructor(settings: UpstreamSettings, clock: Clock, before?: Known) {
+    const { charts, versions, withdrawn, retired } = settings;
+    const past = before ?? nothingYet();
+    // what went wrong at one address says nothing of another
+    const there = past.settings?.url === settings.url ? past : nothingYet();
     this.settings = settings;
-    this.rules = { charts, withdrawn, heldOnly: retired };
-    this.failures = new Failures(clock);
+    this.rules = { charts, versions, withdrawn, heldOnly: retired };
+    this.failures = there.failures ?? new Failures(clock);
     this.brake = new Brake(settings.name, clock);
-    this.record = record;
-    this.offering = new Offering(emptyCatalog, emptySnapshot, this.rules);
+    this.brake.limitUntil(there.brake?.limitedUntil ?? 0);
+    this.syncs = past.syncs;
+    this.fills = past.fills;
+    this.described = there.described;
+    this.fresh = past.fresh;
+    this.record = past.record;
+    this.rejected = past.rejected;
+    this.damage = past.damage;
+    this.attempts = { failures: 0 };
+    this.offering = new Offering(past.catalog, past.snapshot, this.rules);
   }
 
   get name(): string {
@@ -92,8 +112,39 @@ export class Known {
   }
 
   /** How it crosses to a thread. */
-  get member(): { readonly catalog: SharedTable; readonly snapshot: SharedTable; readonly rules: OfferRules } {
-    return { catalog: this.catalog.table, snapshot: this.snapshot.table, rules: this.rules };
+  get member(): IndexMember {
+    const { catalog, snapshot } = this.record;
+    const edition = `${catalog ?? ''} ${snapshot ?? ''}`;
+    return { name: this.name, catalog: this.catalog.table, snapshot: this.snapshot.table, edition, rules: this.rules };
+  }
+
+  /** Ends when these settings hold no more: others took their place, or nobody wants this upstream any more. */
+  get term(): AbortSignal {
+    return this.#term.signal;
+  }
+
+  /** The one whose settings hold now: itself, also when nobody wants this upstream any more. */
+  get latest(): Known {
+    return this.#successor?.latest ?? this;
+  }
+
+  /** Ends its term, and hands over to another one of its name. What is under way for requests goes on; no listing does. */
+  dismiss(successor?: Known): void {
+    this.#successor = successor;
+    if (successor) successor.#takeOver(this);
+    const message = `${this.name}: its configuration was changed meanwhile.`;
+    this.#term.abort(new Fault('unavailable', message, 'Try again.', { retryAfterMs: 1_000 }));
+  }
+
+  /** An operator had a hand in it: what failed is tried now, unless upstream said when. */
+  #takeOver({ settings: { url }, attempts, record, rejected }: Known): void {
+    const isThere = url === this.settings.url;
+    const { fault, nextAttemptMs, failures, ...times } = attempts;
+    const isLimited = fault?.code === 'rate-limited' && nextAttemptMs !== undefined;
+    const troubles = isThere && fault ? { fault, failures, ...(isLimited && { nextAttemptMs }) } : { failures: 0 };
+    this.attempts = { ...times, ...troubles };
+    if (record.catalog === this.record.catalog) this.rejected = rejected;
+    this.failures.hurry();
   }
 
   /** Whether it was ever listed. */
@@ -107,12 +158,34 @@ export class Known {
     if (record.catalog !== this.record.catalog || !this.validator) this.validator = this.#validatorOf(record);
     if (record.rejected) this.rejected = record.rejected;
     this.record = record;
+    // about as much as the one whose place it takes
+    noteUnseenGarbage(bytesOf(tables.catalog));
     const catalog = tables.catalog ? new Catalog(tables.catalog) : this.catalog;
     const snapshot = tables.snapshot ? new Snapshot(tables.snapshot) : this.snapshot;
     this.offering = new Offering(catalog, snapshot, this.rules);
     this.damage = undefined;
     this.#decoded.clear();
     for (const kept of this.fresh.values()) this.#dropSuperseded(kept);
+  }
+
+  /** Whether the store knows it. */
+  get isRegistered(): boolean {
+    return this.record.since !== '';
+  }
+
+  /** The store knows it no more: it is as new as one that was just configured. */
+  forget(): void {
+    this.record = { since: '' };
+    this.validator = undefined;
+    this.steady = undefined;
+    this.rejected = {};
+    this.damage = undefined;
+    this.described.length = 0;
+    this.fresh.clear();
+    this.#decoded.clear();
+    this.offering = new Offering(emptyCatalog, emptySnapshot, this.rules);
+    this.unsurveyed = true;
+    this.news += 1;
   }
 
   /** What others accepted meanwhile goes before what was fetched here. */
@@ -127,10 +200,10 @@ export class Known {
     return url === this.settings.url ? validator : undefined;
   }
 
-  /** Of the holdings of this process it is known whether they change what the index says. */
+  /** Of the holdings of this process it is known whether they change what the index says: they do where only they are offered. */
   #noteNews({ catalog, snapshot }: Tables, foreign: boolean): void {
     this.unsurveyed ||= catalog !== undefined || snapshot !== undefined;
-    this.unserved ||= catalog !== undefined || (foreign && snapshot !== undefined);
+    if (catalog !== undefined || ((foreign || this.rules.heldOnly) && snapshot !== undefined)) this.news += 1;
   }
 
   /** Adds what was held since the last commit, unless something better is known. */
@@ -153,7 +226,21 @@ export class Known {
   }
 }
 
+type Past = Pick<Known, 'syncs' | 'fills' | 'described' | 'fresh' | 'record' | 'rejected' | 'damage'> &
+  Pick<Known, 'catalog' | 'snapshot'> &
+  Partial<Pick<Known, 'settings' | 'failures' | 'brake'>>;
+
+function nothingYet(): Past {
+  const tallies = { syncs: new Tally(), fills: new Tally() };
+  const tables = { record: { since: '' }, damage: undefined, catalog: emptyCatalog, snapshot: emptySnapshot };
+  return { ...tallies, ...tables, described: [], fresh: new Map<string, KeptVersion>(), rejected: {} };
+}
+
 /** One name for a chart version within an upstream. */
 export function keyOf(chart: string, version: string): string {
   return `${chart}/${version}`;
+}
+
+function bytesOf(table: SharedTable | undefined): number {
+  return table?.texts.reduce((sum, { byteLength }) => sum + byteLength, 0) ?? 0;
 }

@@ -24,8 +24,8 @@ export class Lanes {
   readonly #signal: AbortSignal;
   /** How often each fault was met since the last summary, by upstream and code. */
   readonly #met = new Map<string, number>();
-  /** Names that were not tried yet, by upstream and kind of list. */
-  readonly #left = new Map<string, number>();
+  /** Names that were not tried yet, by kind of list. */
+  readonly #left = new WeakMap<Known, Map<Work['kind'], number>>();
   #failed = 0;
 
   constructor(parts: { readonly log: Log; readonly signal: AbortSignal }) {
@@ -40,7 +40,7 @@ export class Lanes {
 
   /** Names that were not tried yet. */
   left(known: Known): number {
-    return kinds.reduce((sum, kind) => sum + (this.#left.get(leftOf(known, kind)) ?? 0), 0);
+    return [...this.#leftOf(known).values()].reduce((sum, left) => sum + left, 0);
   }
 
   /**
@@ -51,8 +51,8 @@ export class Lanes {
     const names = namesIn(list);
     let soonestMs = Infinity;
     let stopped = false;
-    const left = leftOf(known, kind);
-    this.#left.set(left, countLines(list));
+    const left = this.#leftOf(known);
+    left.set(kind, countLines(list));
     const lane = async () => {
       for (let next = names.next(); !next.done; next = names.next()) {
         if (stopped || this.#signal.aborted || isOver()) return;
@@ -61,13 +61,13 @@ export class Lanes {
         const isTried = known.failures.waitMs(chart, version) > 0 || (await this.#attempt(known, chart, version, work));
         const waitMs = known.failures.waitMs(chart, version);
         if (waitMs > 0) soonestMs = Math.min(soonestMs, waitMs);
-        if (isTried) this.#left.set(left, (this.#left.get(left) ?? 1) - 1);
+        if (isTried) left.set(kind, (left.get(kind) ?? 1) - 1);
       }
     };
     const lanes = Array.from({ length: known.settings.concurrency }, () => lane().finally(() => (stopped = true)));
     const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
     // what is not gone on with is somebody else's, or is counted again
-    if (this.#signal.aborted || isOver()) this.#left.delete(left);
+    if (this.#signal.aborted || isOver()) left.delete(kind);
     if (failed?.status === 'rejected') throw failed.reason as Error;
     if (known.brake.pauseMs > 0) soonestMs = Math.min(soonestMs, known.brake.pauseMs);
     return soonestMs === Infinity ? undefined : soonestMs;
@@ -82,6 +82,12 @@ export class Lanes {
       const fields = { upstream, code, versions: times };
       if (times > 1) this.#log.warn(fields, 'versions could not be fetched; they are tried again later');
     }
+  }
+
+  #leftOf(known: Known): Map<Work['kind'], number> {
+    const left = this.#left.get(known) ?? new Map<Work['kind'], number>();
+    this.#left.set(known, left);
+    return left;
   }
 
   /** Whether it was tried: not when everybody is to wait. */
@@ -123,12 +129,6 @@ export class Lanes {
       message,
     );
   }
-}
-
-const kinds = ['describe', 'replace', 'fill'] as const;
-
-function leftOf({ name }: Known, kind: Work['kind']): string {
-  return `${name} ${kind}`;
 }
 
 function countLines(list: SharedArrayBuffer): number {

@@ -47,6 +47,7 @@ export class Lease {
   readonly #parts: LeaseParts;
   #term: AbortController | undefined;
   #etag: string | undefined;
+  #nap = new AbortController();
   #heardMs: number;
   #isFirst = true;
 
@@ -70,8 +71,20 @@ export class Lease {
         if (!this.held && this.#isSilent()) this.#take();
       });
       this.#isFirst = false;
-      await clock.sleep(this.held ? renewMs : watchMs, signal).catch(() => undefined);
+      this.#nap = new AbortController();
+      const woken = AbortSignal.any([signal, this.#nap.signal]);
+      await clock.sleep(this.held ? renewMs : watchMs, woken).catch(() => undefined);
     }
+  }
+
+  /** Tells the others at once what is new, instead of with the next renewal. */
+  tell(): void {
+    if (this.held) this.#nap.abort();
+  }
+
+  /** Hears once what the holder tells, and writes nothing. Rejects with 'store-failed'. */
+  async listen(): Promise<void> {
+    this.#hear(await this.#read());
   }
 
   /** Tells the others that the work is anybody's now. */

@@ -23,8 +23,7 @@ export class Misses {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   /** What was asked of registries lately, and what they say. */
-  readonly #tags = new Map<string, { readonly askedMs: number; readonly answer: Promise<void> }>();
-
+  readonly #tags = new Map<string, Asked>();
   /** How many tags are being asked for, by upstream. */
   readonly #asking = new Map<string, number>();
   /** What tags pointed to that were found by name. */
@@ -68,7 +67,8 @@ export class Misses {
 
   /** What a tag's registry answered counts for a while, a fault as a fault. */
   async #askForTag(known: Known, chart: string, version: string): Promise<void> {
-    const key = `${known.name}/${keyOf(chart, version)}`;
+    // by these settings: what is remembered must not keep alive what was known under earlier ones
+    const key = `${known.id}/${keyOf(chart, version)}`;
     const last = this.#tags.get(key);
     if (last && this.#clock.elapsed() - last.askedMs < tagEveryMs) return last.answer;
     const asking = this.#asking.get(known.name) ?? 0;
@@ -92,6 +92,8 @@ export class Misses {
     // what was found to be no chart is one only if it is another thing by now
     if (refused && found.pinned !== undefined && found.pinned === this.#pins.get(key)) throw noChart(known, refused);
     if (found.pinned !== undefined) this.#remember(this.#pins, key, found.pinned);
+    // what another address has says nothing of the one that is configured by now
+    known.term.throwIfAborted();
     await this.#syncs.admit(known, found);
   }
 
@@ -116,6 +118,12 @@ export class Misses {
     memory.delete(key);
     memory.set(key, value);
   }
+}
+
+/** What a registry was asked. */
+interface Asked {
+  readonly askedMs: number;
+  readonly answer: Promise<void>;
 }
 
 const usualRetryMs = 5_000;

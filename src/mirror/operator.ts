@@ -2,9 +2,10 @@ import type { ChartVersion } from '../chart/catalog.ts';
 import { isRewritten } from '../chart/catalog.ts';
 import { Fault } from '../chart/fault.ts';
 import type { Holding } from '../chart/holding.ts';
+import { ContestedNames, type Contested } from './contested.ts';
+import type { Filling, FillProgress } from './contract/commands.ts';
 import type {
-  Filling,
-  FillProgress,
+  ConfigurationStatus,
   Operator,
   Readiness,
   Status,
@@ -14,7 +15,7 @@ import type {
   UpstreamDetails,
   UpstreamStatus,
   UpstreamVersion,
-} from './contract.ts';
+} from './contract/operator.ts';
 import type { Engine } from './engine.ts';
 import type { Known } from './known.ts';
 import { failedVersionsOf, faultReport, rewrittenVersionsOf, statusOf } from './status.ts';
@@ -23,6 +24,7 @@ import type { SyncOptions } from './sync.ts';
 export interface OperatorOptions {
   readonly version: string;
   readonly storeKind: string;
+  readonly configuration: () => ConfigurationStatus;
   /** What the store last answered with, when that was trouble. */
   readonly storeFault: () => Fault | undefined;
   /** Whether several servers may share the store. */
@@ -37,6 +39,7 @@ export class EngineOperator implements Operator, Filling, Telemetry {
   readonly #engine: Engine;
   readonly #options: OperatorOptions;
   readonly #startedMs: number;
+  readonly #contested = new ContestedNames();
   #ready = false;
 
   constructor(engine: Engine, options: OperatorOptions) {
@@ -51,6 +54,7 @@ export class EngineOperator implements Operator, Filling, Telemetry {
       version: this.#options.version,
       uptimeSeconds: Math.floor(this.#uptimeMs() / 1000),
       ready: this.readiness().ready,
+      configuration: this.#options.configuration(),
       store: {
         kind: this.#options.storeKind,
         state: fault ? 'failing' : 'ok',
@@ -66,6 +70,7 @@ export class EngineOperator implements Operator, Filling, Telemetry {
       ...this.#statusOf(known),
       failedVersions: failedVersionsOf(known),
       rewrittenVersions: rewrittenVersionsOf(known),
+      contestedNames: this.#contestedIn(known).names,
     };
   }
 
@@ -92,7 +97,9 @@ export class EngineOperator implements Operator, Filling, Telemetry {
     if (!listed) throw unlisted(known, chart, version);
     const held = known.held(chart, version);
     if (!held || !isRewritten(listed.claims, held.archive.digest)) throw nothingToAccept(known, listed, held);
-    return this.#engine.replace(known, listed, held);
+    const kept = await this.#engine.fills.replace(known, listed, held, 'request');
+    await this.#engine.commit();
+    return kept;
   }
 
   progress(): FillProgress {
@@ -122,8 +129,12 @@ export class EngineOperator implements Operator, Filling, Telemetry {
     return this.#engine.restorations.begun;
   }
 
+  #contestedIn(known: Known): Contested {
+    return this.#contested.of(known, this.#engine.repositories.all);
+  }
+
   #statusOf(known: Known): UpstreamStatus {
-    return statusOf(known, this.#engine.served.contested(known));
+    return statusOf(known, this.#contestedIn(known).count);
   }
 
   #find(upstream: string): Known {
@@ -137,7 +148,8 @@ export class EngineOperator implements Operator, Filling, Telemetry {
     if (!this.#engine.opened) return ['store'];
     if (this.#uptimeMs() >= maxReadinessWaitMs) return [];
     const missing = this.#engine.known.filter((known) => !isSettled(known)).map(({ name }) => `upstream ${name}`);
-    return missing.length === 0 && !this.#engine.served.isSettled ? ['index'] : missing;
+    const unsettled = this.#engine.repositories.all.filter(({ isSettled }) => !isSettled);
+    return missing.length > 0 ? missing : unsettled.map(({ name }) => `index of ${name}`);
   }
 
   #uptimeMs(): number {

@@ -2,10 +2,10 @@ import { Catalog } from '../chart/catalog.ts';
 import { asFault, Fault } from '../chart/fault.ts';
 import { nameFilter } from '../chart/names.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Prober, Trial } from './contract.ts';
+import type { Prober, Trial } from './contract/commands.ts';
+import { noCharts } from './listing-faults.ts';
 import type { UpstreamSettings } from './settings.ts';
 import { faultReport } from './status.ts';
-import { noCharts } from './sync.ts';
 
 /** An upstream to ask. */
 export interface Probed {

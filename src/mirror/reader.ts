@@ -1,17 +1,18 @@
-import type { Readable } from 'node:stream';
-
 import type { ChartVersion } from '../chart/catalog.ts';
 import type { Descriptor, Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import type { Holding, KeptVersion } from '../chart/holding.ts';
 import { readAll, type ByteRange, type OpenBytes } from '../lib/bytes.ts';
-import { DamagedBlob } from '../store/blobs.ts';
-import type { ChartRef, Mirror, Provenances, Rendering, RepositoryCatalog } from './contract.ts';
+import type { ChartRef, Mirror, Provenances, Rendering, RepositoryCatalog } from './contract/doors.ts';
 import type { Engine } from './engine.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { keyOf, type Known } from './known.ts';
 import { waitAtMost } from './patience.ts';
+import { deniedBytes, notServedYet, refusalFault } from './refusals.ts';
+import { memberOf, placesToAsk, Rulings } from './rulings.ts';
+import type { Offer } from './served.ts';
 
-const maxNamed = 50_000;
+const maxNamed = 10_000;
 const maxProvenanceBytes = 1024 * 1024;
 /** How long upstream's word that there is no provenance is taken without asking again. */
 const noProvenanceMs = 10 * 60_000;
@@ -19,20 +20,22 @@ const noProvenanceMs = 10 * 60_000;
 /** What the front doors read: answers from memory where it can, and waits for a fill where it must. */
 export class Reader implements Mirror, Provenances {
   readonly #engine: Engine;
-  readonly #coldWaitMs: number;
-  readonly #repositories: readonly { readonly name: string; readonly root: boolean }[];
-  /** Holdings that `resolve` named, by digest: what `open` may open. */
-  readonly #named = new Map<Digest, Named>();
+  readonly #coldWaitMs: () => number;
+  readonly #rulings = new Rulings();
+  readonly #bytes: HeldBytes;
+  /** What `resolve` named, by repository and digest: what `open` may open. */
+  readonly #named = new Map<string, Map<Digest, Holding>>();
   readonly #askedForProvenance = new Map<string, number>();
 
-  constructor(engine: Engine, options: { readonly coldWaitMs: number }) {
+  constructor(engine: Engine, options: { readonly coldWaitMs: () => number }) {
+    const { blobs, restorations } = engine;
     this.#engine = engine;
     this.#coldWaitMs = options.coldWaitMs;
-    this.#repositories = [{ name: engine.served.name, root: true }];
+    this.#bytes = new HeldBytes({ blobs, restorations, waiting: (work, ref) => this.#waiting(work, ref) });
   }
 
   repositories(): readonly { readonly name: string; readonly root: boolean }[] {
-    return this.#repositories;
+    return this.#engine.repositories.all.map(({ settings: { name, root } }) => ({ name, root }));
   }
 
   catalog(repository: string): RepositoryCatalog {
@@ -40,137 +43,127 @@ export class Reader implements Mirror, Provenances {
   }
 
   rendering(repository: string): Rendering {
-    this.#offer(repository);
-    return this.#engine.served.rendering;
+    return this.#engine.repositories.find(repository).rendering;
   }
 
   resolve(ref: ChartRef): Holding | Promise<Holding> {
-    const owner = this.#ownerOf(ref);
-    const kept = owner?.held(ref.chart, ref.version);
-    if (owner && kept && owner.offering.offersHeld(ref.chart, ref.version)) return this.#name(owner, kept);
+    const offer = this.#offer(ref.repository);
+    const ruling = this.#rulings.of(offer, ref);
+    if (ruling.outcome === 'offered') {
+      const kept = memberOf(offer, ruling.member).held(ref.chart, ref.version);
+      if (kept && this.#rulings.passes(offer, ref, ruling, kept)) return this.#name(ref.repository, kept);
+    } else if (placesToAsk(ruling).length === 0) throw refusalFault(offer.selection, ref, ruling);
     return this.#waiting(this.#fetch(ref), ref);
   }
 
   open(repository: string, digest: Digest, range?: ByteRange): OpenBytes | undefined | Promise<OpenBytes | undefined> {
-    this.#offer(repository);
-    const named = this.#named.get(digest);
-    if (!named?.known.offering.offersHeld(named.holding.chart, named.holding.version)) return undefined;
-    const opened = this.#engine.blobs.open(named.holding.archive, range);
-    return opened instanceof Promise ? this.#orRestored(named, opened, range) : opened;
+    const offer = this.#offer(repository);
+    const held = this.#named.get(repository)?.get(digest);
+    const ref = held && { repository, chart: held.chart, version: held.version };
+    const known = ref && this.#providerOf(offer, ref, held);
+    if (known) return this.#bytes.archive({ ref, known, held }, range);
+    const denied = offer.selection.deniedBytes(digest);
+    if (denied) throw deniedBytes(repository, denied);
+    return undefined;
   }
 
   async provenance(ref: ChartRef): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined> {
     const found = await this.#waiting(this.#findProvenance(ref), ref);
     if (!found) return undefined;
-    const { known, kept, descriptor } = found;
-    const open = async () => (await this.#engine.blobs.open(descriptor)) ?? lost(ref, 'provenance');
-    const restore = () => this.#engine.restorations.provenance(known, kept);
-    const { body } = await this.#orAgain(ref, open, restore);
-    return { descriptor, bytes: Buffer.isBuffer(body) ? body : await readAll(body, maxProvenanceBytes) };
+    const { body } = await this.#bytes.provenance({ ref, ...found }, found.descriptor);
+    const bytes = Buffer.isBuffer(body) ? body : await readAll(body, maxProvenanceBytes);
+    // the rules may have changed while it was fetched
+    if (!this.#mayLeave(ref, found.known, found.held)) throw notServedYet(ref);
+    return { descriptor: found.descriptor, bytes };
   }
 
-  #offer(repository: string) {
-    if (repository === this.#engine.served.name) return this.#engine.served.offer;
-    throw new Fault('not-found', `There is no repository ${repository} here.`, 'Check the first part of the path.');
+  #offer(repository: string): Offer {
+    return this.#engine.repositories.find(repository).offer;
   }
 
-  #ownerOf({ repository, chart }: ChartRef): Known | undefined {
-    const { selection, members } = this.#offer(repository);
-    const owner = selection.ownerOf(chart);
-    return owner === undefined ? undefined : members[owner];
+  #name(repository: string, held: Holding): Holding {
+    const named = this.#named.get(repository) ?? new Map<Digest, Holding>();
+    if (named.size === 0) this.#named.set(repository, named);
+    const { digest } = held.archive;
+    if (named.get(digest) === held) return held;
+    const [oldest] = named.keys();
+    if (oldest !== undefined && named.size >= maxNamed) named.delete(oldest);
+    named.set(digest, held);
+    return held;
   }
 
-  #name<T extends Holding>(known: Known, holding: T): T {
-    const { digest } = holding.archive;
-    if (!this.#named.has(digest)) {
-      const [oldest] = this.#named.keys();
-      if (oldest !== undefined && this.#named.size >= maxNamed) this.#named.delete(oldest);
-      this.#named.set(digest, { known, holding });
-    }
-    return holding;
+  /** Who provides the bytes that were named, if they are what the repository offers now. */
+  #providerOf(offer: Offer, ref: ChartRef, held: Holding): Known | undefined {
+    const ruling = this.#rulings.of(offer, ref);
+    if (ruling.outcome === 'denied') throw deniedBytes(ref.repository, ruling.rule);
+    if (ruling.outcome !== 'offered') return undefined;
+    const known = memberOf(offer, ruling.member);
+    if (ruling.passed === held) return known;
+    const isSame = known.held(ref.chart, ref.version)?.archive.digest === held.archive.digest;
+    return isSame && this.#rulings.passes(offer, ref, ruling, held) ? known : undefined;
   }
 
-  async #orRestored(
-    { known, holding }: Named,
-    opening: Promise<OpenBytes | undefined>,
-    range: ByteRange | undefined,
-  ): Promise<OpenBytes> {
-    const ref = { repository: this.#engine.served.name, chart: holding.chart, version: holding.version };
-    const restore = () => this.#engine.restorations.archive(known, holding);
-    let first: typeof opening | undefined = opening;
-    const open = async () => {
-      const attempt = first ?? this.#engine.blobs.open(holding.archive, range);
-      first = undefined;
-      return (await attempt) ?? lost(ref, 'archive');
-    };
-    const opened = await this.#orAgain(ref, open, restore);
-    if (!Buffer.isBuffer(opened.body)) this.#restoreWhenDamaged(opened.body, restore);
-    return opened;
+  async #fetch(ref: ChartRef): Promise<Holding> {
+    const { kept } = await this.#hold(ref);
+    return this.#name(ref.repository, kept);
   }
 
-  /** What is held cannot be absent: bytes that are lost or damaged are fetched again, or their loss is a fault. */
-  async #orAgain(ref: ChartRef, open: () => Promise<OpenBytes>, restore: () => Promise<void>): Promise<OpenBytes> {
-    const first = await open().catch((error: unknown) => {
-      if (error instanceof Error && isLoss(error)) return error;
-      throw error;
-    });
-    if (!(first instanceof Error)) return first;
-    await this.#waiting(
-      restore().catch((error: unknown) => Promise.reject(notRestored(ref, first, error))),
-      ref,
-    );
-    return open();
-  }
-
-  /** A large blob is found damaged while it goes out: this client sees it break off, the next one must not. */
-  #restoreWhenDamaged(body: Readable, restore: () => Promise<void>): void {
-    body.once('error', (error) => {
-      if (isLoss(error)) restore().catch(() => undefined);
-    });
-  }
-
-  async #fetch(ref: ChartRef): Promise<KeptVersion> {
+  /** Holds a version that is offered, and looks at its rules again: bytes tell more, and time has passed. */
+  async #hold(ref: ChartRef): Promise<Held> {
     const { known, version } = await this.#locate(ref);
-    return this.#name(known, await this.#engine.fills.archive(known, version, 'request'));
+    const kept = known.held(ref.chart, ref.version) ?? (await this.#engine.fills.archive(known, version, 'request'));
+    if (!this.#mayLeave(ref, known, kept)) {
+      await this.#engine.commit();
+      await this.#engine.repositories.find(ref.repository).refresh();
+      if (!this.#mayLeave(ref, known, kept)) throw notServedYet(ref);
+    }
+    return { known, version, kept };
+  }
+
+  #mayLeave(ref: ChartRef, known: Known, kept: KeptVersion): boolean {
+    const offer = this.#offer(ref.repository);
+    const ruling = this.#rulings.of(offer, ref);
+    if (ruling.outcome !== 'offered') throw refusalFault(offer.selection, ref, ruling);
+    const isItsOwn = memberOf(offer, ruling.member).name === known.name;
+    return isItsOwn && this.#rulings.passes(offer, ref, ruling, kept);
   }
 
   /** The listed version and who provides it; asks upstream once when nobody lists it. */
-  async #locate(ref: ChartRef): Promise<{ readonly known: Known; readonly version: ChartVersion }> {
-    const found = this.#find(ref);
-    if (found) return found;
-    const owner = this.#ownerOf(ref);
-    const all = this.#offer(ref.repository).members.filter(({ offering }) => offering.mayName(ref.chart));
-    const members = owner ? [owner] : all;
-    await this.#engine.misses.ask(members, ref.chart, ref.version);
-    const foundNow = this.#find(ref);
-    if (foundNow) return foundNow;
-    if (members.some((member) => isListed(member, ref))) throw notServedYet(ref);
-    const who = owner ? `${owner.name}, which provides ${ref.chart} here, has no version` : 'no upstream has';
-    const what = owner ? ref.version : `${ref.chart} ${ref.version}`;
-    throw new Fault(
-      'not-found',
-      `${who} ${what}.`,
-      'Check the name and the version; helm search repo --versions lists what there is.',
+  async #locate(ref: ChartRef): Promise<Located> {
+    const offer = this.#offer(ref.repository);
+    const ruling = this.#rulings.of(offer, ref);
+    if (ruling.outcome === 'offered') return { known: memberOf(offer, ruling.member), version: ruling.version };
+    const candidates = placesToAsk(ruling).map((at) => memberOf(offer, at));
+    if (candidates.length === 0) throw refusalFault(offer.selection, ref, ruling);
+    const asked = this.#engine.misses.ask(candidates, ref.chart, ref.version);
+    const failure = await asked.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
     );
+    // the configuration has changed meanwhile, and with it maybe who is to be asked
+    if (candidates.some(({ term }) => term.aborted)) return this.#locate(ref);
+    if (failure) throw failure.error;
+    return this.#locateNow(ref);
   }
 
-  #find(ref: ChartRef): { readonly known: Known; readonly version: ChartVersion } | undefined {
-    const known = this.#ownerOf(ref);
-    const version = this.#offer(ref.repository).selection.find(ref.chart, ref.version);
-    return known && version && { known, version };
+  #locateNow(ref: ChartRef): Located {
+    const offer = this.#offer(ref.repository);
+    const ruling = this.#rulings.of(offer, ref);
+    if (ruling.outcome === 'offered') return { known: memberOf(offer, ruling.member), version: ruling.version };
+    // the index that says so is still in the making
+    if (placesToAsk(ruling).some((at) => isListed(memberOf(offer, at), ref))) throw notServedYet(ref);
+    throw refusalFault(offer.selection, ref, ruling);
   }
 
   async #findProvenance(ref: ChartRef): Promise<FoundProvenance | undefined> {
-    const { known, version } = await this.#locate(ref);
-    const held = known.held(ref.chart, ref.version);
-    const kept = held ?? (await this.#engine.fills.archive(known, version, 'request'));
+    const { known, version, kept } = await this.#hold(ref);
     const { provenance: before } = kept;
-    if (before !== undefined && before !== 'none') return { known, kept, descriptor: before };
+    if (before !== undefined && before !== 'none') return { known, held: kept, descriptor: before };
     if (before === 'none' && !this.#mayAskAgain(known, ref)) return undefined;
     const asked = this.#engine.provenances.provenance(known, version, kept, 'request');
     // upstream said once that there is none: that it does not answer now takes nothing of it back
     const { provenance = 'none' } = before === 'none' ? await asked.catch(unlessStore(kept)) : await asked;
-    return provenance === 'none' ? undefined : { known, kept: { ...kept, provenance }, descriptor: provenance };
+    return provenance === 'none' ? undefined : { known, held: { ...kept, provenance }, descriptor: provenance };
   }
 
   #mayAskAgain(known: Known, { chart, version }: ChartRef): boolean {
@@ -183,9 +176,11 @@ export class Reader implements Mirror, Provenances {
   }
 
   #waiting<T>(work: Promise<T>, ref: ChartRef): Promise<T> {
-    return waitAtMost(work, this.#coldWaitMs, this.#engine.clock, () => {
-      const seconds = Math.round(this.#coldWaitMs / 1000);
-      const who = this.#ownerOf(ref)?.name ?? 'upstream';
+    const coldWaitMs = this.#coldWaitMs();
+    return waitAtMost(work, coldWaitMs, this.#engine.clock, () => {
+      const seconds = Math.round(coldWaitMs / 1000);
+      const { selection, members } = this.#offer(ref.repository);
+      const who = members[selection.providerOf(ref.chart, ref.version) ?? -1]?.name ?? 'upstream';
       return new Fault(
         'upstream-unreachable',
         `${who}: ${ref.chart} ${ref.version} did not arrive within ${seconds} s.`,
@@ -196,6 +191,22 @@ export class Reader implements Mirror, Provenances {
   }
 }
 
+/** A version that is offered, and who provides it. */
+interface Located {
+  readonly known: Known;
+  readonly version: ChartVersion;
+}
+
+interface Held extends Located {
+  readonly kept: KeptVersion;
+}
+
+interface FoundProvenance {
+  readonly known: Known;
+  readonly held: KeptVersion;
+  readonly descriptor: Descriptor;
+}
+
 /** What is known already, unless the store is what failed. */
 function unlessStore(kept: KeptVersion): (error: unknown) => KeptVersion {
   return (error) => {
@@ -204,53 +215,7 @@ function unlessStore(kept: KeptVersion): (error: unknown) => KeptVersion {
   };
 }
 
-/** Whether it is offered, although the index that says so may still be in the making. */
+/** Whether it may be offered, whatever the index says that is served now. */
 function isListed({ offering }: Known, { chart, version }: ChartRef): boolean {
   return offering.find(chart, version) !== undefined;
-}
-
-function notServedYet({ chart, version }: ChartRef): Fault {
-  return new Fault(
-    'upstream-unreachable',
-    `${chart} ${version} was found upstream a moment ago and is not listed here yet.`,
-    'Try again in a few seconds.',
-    { timedOut: true, retryAfterMs: 2_000 },
-  );
-}
-
-interface FoundProvenance {
-  readonly known: Known;
-  readonly kept: KeptVersion;
-  readonly descriptor: Descriptor;
-}
-
-interface Named {
-  readonly known: Known;
-  readonly holding: Holding;
-}
-
-function notRestored({ chart, version }: ChartRef, loss: Error, why: unknown): Fault {
-  const reason = why instanceof Error ? why.message : String(why);
-  return new Fault(
-    'store-failed',
-    `The bytes of ${chart} ${version} in the store are lost or damaged, and could not be fetched again: ${reason}`,
-    'Restore the blob from a backup; nothing but the bytes that were held is served.',
-    { cause: loss.cause },
-  );
-}
-
-/** Whether the store answered, and the bytes are not what they should be. */
-function isLoss(fault: Error): boolean {
-  return fault.cause instanceof DamagedBlob || fault.cause === missingBytes;
-}
-
-const missingBytes = 'missing';
-
-function lost({ chart, version }: ChartRef, what: string): never {
-  throw new Fault(
-    'store-failed',
-    `The ${what} of ${chart} ${version} is recorded, but its bytes are not in the store.`,
-    'Restore the blobs from a backup.',
-    { cause: missingBytes },
-  );
 }

@@ -56,7 +56,7 @@ export class Rechecks {
   async #checkAll(known: Known, due: readonly VersionName[]): Promise<boolean> {
     const first = due.findIndex((name) => name.join('/') === this.#reached.get(known.name));
     for (const name of [...due.slice(Math.max(0, first)), ...due.slice(0, Math.max(0, first))]) {
-      if (known.brake.pauseMs > 0 || this.#parts.signal.aborted) {
+      if (known.brake.pauseMs > 0 || known.term.aborted || this.#parts.signal.aborted) {
         this.#reached.set(known.name, name.join('/'));
         return false;
       }

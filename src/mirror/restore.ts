@@ -21,7 +21,7 @@ export class Restorations {
   }
 
   /** Puts the archive of a holding back. Rejects with a fault. */
-  archive(known: Known, holding: Holding): Promise<void> {
+  archive({ latest: known }: Known, holding: Holding): Promise<void> {
     const { check, intake, signal } = this.#parts;
     const { archive } = holding;
     return this.#restore(known, holding, archive, (claims) => {
@@ -32,7 +32,7 @@ export class Restorations {
   }
 
   /** Puts the provenance of a holding back. Rejects with a fault. */
-  async provenance(known: Known, kept: KeptVersion): Promise<void> {
+  async provenance({ latest: known }: Known, kept: KeptVersion): Promise<void> {
     const { provenance } = kept;
     if (provenance === undefined || provenance === 'none') return;
     const { intake, signal } = this.#parts;

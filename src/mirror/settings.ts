@@ -1,3 +1,6 @@
+import type { OfferRules } from '../chart/offering.ts';
+import type { VersionRules } from '../chart/ranges.ts';
+import type { RepositoryRules } from '../chart/rules.ts';
 import type { MirrorPolicy } from '../chart/survey.ts';
 import type { Upstream } from '../upstream/contract.ts';
 
@@ -28,6 +31,23 @@ export interface UpstreamSettings {
   readonly unlisted: boolean;
   /** Names and globs of the charts it may offer, as `nameFilter` reads them. */
   readonly charts: readonly string[];
+  /** Which versions it may offer; the others are not fetched either. */
+  readonly versions: VersionRules;
   /** What an operator should go on seeing while it is configured so; a sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** One of our repositories as the configuration has it. */
+export interface RepositorySettings {
+  readonly name: string;
+  /** Answers without its name in the path, too. */
+  readonly root: boolean;
+  /** Names of its upstreams; the order is precedence. */
+  readonly upstreams: readonly string[];
+  readonly rules: RepositoryRules;
+}
+
+/** Which of its versions an upstream may offer, by its settings. */
+export function offerRulesOf({ charts, versions, withdrawn, retired }: UpstreamSettings): OfferRules {
+  return { charts, versions, withdrawn, heldOnly: retired };
 }

@@ -1,7 +1,13 @@
 import { plainFault, type Fault } from '../chart/fault.ts';
 import { namesIn } from '../chart/survey.ts';
 import { timestamp } from '../lib/clock.ts';
-import type { FailedVersion, FaultReport, RewrittenVersion, UpstreamCounts, UpstreamStatus } from './contract.ts';
+import type {
+  FailedVersion,
+  FaultReport,
+  RewrittenVersion,
+  UpstreamCounts,
+  UpstreamStatus,
+} from './contract/operator.ts';
 import type { Known } from './known.ts';
 
 const maxShown = 200;
@@ -21,7 +27,7 @@ export function statusOf(known: Known, contested: number): UpstreamStatus {
     state: stateOf(known),
     schedule,
     lastAttempt: time(attempts.lastAttemptMs),
-    lastSuccess: time(attempts.lastSuccessMs) ?? known.record.listedAt,
+    lastSuccess: known.listed ? (time(attempts.lastSuccessMs) ?? known.record.listedAt) : undefined,
     nextAttempt: isAsked ? nextAttempt : undefined,
     counts: countsOf(known, contested),
     rejected,

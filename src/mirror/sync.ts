@@ -1,6 +1,8 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+
 import { absencesUntilWithdrawn, type Claim } from '../chart/catalog.ts';
 import { asFault, Fault } from '../chart/fault.ts';
-import type { Changes, Shrunken, VersionName } from '../chart/reconcile.ts';
+import type { Changes, VersionName } from '../chart/reconcile.ts';
 import { timestamp, type Clock } from '../lib/clock.ts';
 import { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -8,9 +10,10 @@ import { sizeOf } from '../lib/shared-table.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Listing } from '../upstream/contract.ts';
 import type { Committed } from './committed.ts';
-import type { SyncReport } from './contract.ts';
+import type { SyncReport } from './contract/operator.ts';
 import type { MirrorJobs } from './jobs.ts';
 import type { Known } from './known.ts';
+import { nothingThere, retired, rewrittenAdvice, shrunken } from './listing-faults.ts';
 import { retrying } from './retry.ts';
 import { recordOf, withUpstream, type UpstreamRecord } from './state.ts';
 import type { Tables } from './tables.ts';
@@ -50,8 +53,8 @@ export interface SyncOptions {
 /** Refreshes catalogs: one sync per upstream at a time, whoever asks. */
 export class Syncs {
   readonly #parts: SyncParts;
-  readonly #flights = new SingleFlight<SyncReport>();
-  readonly #begunMs = new Map<string, number>();
+  readonly #flights = new SingleFlight<SyncReport, Known>();
+  readonly #begunMs = new WeakMap<Known, number>();
 
   constructor(parts: SyncParts) {
     this.#parts = parts;
@@ -61,24 +64,33 @@ export class Syncs {
   async sync(known: Known, options: SyncOptions = {}): Promise<SyncReport> {
     // one that is under way accepts nothing
     while (options.acceptShrink && this.underWay(known)) await this.underWay(known)?.catch(() => undefined);
-    return this.#flights.run(known.name, () => this.#sync(known, options));
+    try {
+      return await this.#flights.run(known, () => this.#sync(known, options));
+    } catch (error) {
+      // whoever waits is not to know that the configuration was changed meanwhile
+      if (known.latest === known) throw error;
+      return this.sync(known.latest, options);
+    }
   }
 
   /** The sync that is under way. */
   underWay(known: Known): Promise<SyncReport> | undefined {
-    return this.#flights.underWay(known.name);
+    return this.#flights.underWay(known);
   }
 
   /** When the last one began, by `Clock.elapsed`. */
   begunMs(known: Known): number {
-    return this.#begunMs.get(known.name) ?? -Infinity;
+    return this.#begunMs.get(known) ?? -Infinity;
   }
 
   /** Adds a claim that was found by name, so that it is listed from then on. */
   async admit(known: Known, claim: Claim): Promise<void> {
     const { committed, tables, jobs, clock } = this.#parts;
+    await this.#requireDated(known);
     await committed.transact(async (state) => {
       requireWhole(known);
+      // what was found by earlier settings is no news of these
+      known.term.throwIfAborted();
       const record = recordOf(state, known.name) ?? known.record;
       const named = known.settings.unlisted ? ({ named: true } as const) : {};
       const found = [{ ...claim, ...named, since: timestamp(clock.now()) }];
@@ -98,14 +110,15 @@ export class Syncs {
     requireWhole(known);
     const { clock, log } = this.#parts;
     const startedMs = clock.elapsed();
-    this.#begunMs.set(known.name, startedMs);
+    this.#begunMs.set(known, startedMs);
     known.attempts = { ...known.attempts, lastAttemptMs: clock.now() };
     try {
       const refusal = known.brake.refusal();
       if (refusal) throw refusal;
       const changes = await this.#list(known, options);
+      known.term.throwIfAborted();
       await this.#parts.onListed(known);
-      if (!known.settings.unlisted && !offersAnything(known)) throw nothingThere(known, known.rejected);
+      if (!known.settings.unlisted && !(await offersAnything(known))) throw nothingThere(known, known.rejected);
       const { fault: _, ...attempts } = known.attempts;
       known.attempts = { ...attempts, failures: 0, lastSuccessMs: clock.now() };
       const report = this.#report(known, changes, Math.round(clock.elapsed() - startedMs));
@@ -120,7 +133,8 @@ export class Syncs {
   }
 
   async #list(known: Known, options: SyncOptions): Promise<Changes | undefined> {
-    const { clock, signal } = this.#parts;
+    const { clock } = this.#parts;
+    const signal = AbortSignal.any([this.#parts.signal, known.term]);
     const asked = known.validator;
     const listing = await retrying(() => known.settings.upstream.list(asked, signal, known.catalog.table), {
       attempts: known.settings.retries,
@@ -162,6 +176,7 @@ export class Syncs {
    */
   async #reconcile(known: Known, listing: Listing | undefined, options: SyncOptions): Promise<Changes | undefined> {
     const { committed, tables, jobs, clock } = this.#parts;
+    await this.#requireDated(known);
     let changes: Changes | undefined;
     await committed.transact(async (state) => {
       const record = recordOf(state, known.name) ?? known.record;
@@ -184,9 +199,17 @@ export class Syncs {
       changes = reconciled.changes;
       const catalog = await tables.save('catalog', reconciled);
       const said = listing && saidOf(known, record, listing, options);
+      // what another address listed is no news of this one
+      known.term.throwIfAborted();
       return withUpstream(state, known.name, { ...record, ...said, catalog, listedAt: timestamp(clock.now()) });
     });
     return changes;
+  }
+
+  /** The store may not have taken it when it was configured. */
+  async #requireDated({ name }: Known): Promise<void> {
+    const { committed } = this.#parts;
+    if (!recordOf(committed.state, name)) await committed.register();
   }
 
   /** Whether a process that died, or one that did not commit yet, holds some of these. They count as held from now on. */
@@ -199,7 +222,7 @@ export class Syncs {
   /** What a first round brings counts from when the upstream was configured, so that upstreams configured together tie. */
   #dateOfNews(record: UpstreamRecord): string {
     const nowMs = this.#parts.clock.now();
-    const isFirst = record.catalog === undefined;
+    const isFirst = record.listedAt === undefined;
     return isFirst && nowMs - Date.parse(record.since) <= firstRoundMs ? record.since : timestamp(nowMs);
   }
 
@@ -218,6 +241,8 @@ export class Syncs {
   #fail(known: Known, error: unknown): Fault {
     const { signal, log } = this.#parts;
     if (signal.aborted) return new Fault('unavailable', 'The server is stopping.', 'Ask another replica.');
+    // nobody is told how it went under settings that hold no more
+    if (known.term.aborted) return asFault(known.term.reason, () => retired(known));
     const fault = asFault(error, (other) => {
       log.error({ upstream: known.name, err: other }, 'a sync failed in an unexpected way');
       return new Fault('upstream-failed', `${known.name}: the sync failed.`, 'The log has the details.', {
@@ -232,10 +257,20 @@ export class Syncs {
   }
 }
 
+/** Versions looked at without a pause: about a millisecond. */
+const versionsAtOnce = 200;
+
 /** Whether anything is left of what was listed: not all of it excluded, and not all of it something else than charts. */
-function offersAnything({ offering, survey }: Known): boolean {
+async function offersAnything({ offering, survey }: Known): Promise<boolean> {
   if (survey?.versions === 0) return false;
-  for (const chart of offering.catalog.charts()) if (offering.mayName(chart)) return true;
+  let looked = 0;
+  for (const chart of offering.catalog.charts()) {
+    for (const version of offering.catalog.spellings(chart)) {
+      if (offering.mayHave(chart, version)) return true;
+      looked += 1;
+      if (looked % versionsAtOnce === 0) await breathe();
+    }
+  }
   return false;
 }
 
@@ -245,10 +280,6 @@ function saidOf({ settings: { url } }: Known, record: UpstreamRecord, listing: L
   return { url, rejected: listing.rejected, validator: options.forRequest ? before : listing.validator };
 }
 
-function rewrittenAdvice({ name }: Known): string {
-  return `versions were rewritten upstream; their first bytes stay. GET /api/v1/upstreams/${name} names them`;
-}
-
 /** How hard a listing is on what it lacks, and when that is too much. A listing that was let through once stays so. */
 function severityOf({ settings }: Known, isNew: boolean, { acceptShrink = false, forRequest = false }: SyncOptions) {
   const isGuarded = settings.withdrawn === 'drop' && isNew && !acceptShrink;
@@ -256,38 +287,7 @@ function severityOf({ settings }: Known, isNew: boolean, { acceptShrink = false,
   return { patience: acceptShrink ? 1 : usual, maxLoss: isGuarded ? settings.maxShrink : 1 };
 }
 
-function shrunken({ name }: Known, { known, listed }: Shrunken): Fault {
-  return new Fault(
-    'listing-refused',
-    `${name}: lists ${listed} versions, it listed ${known}. The last good listing stays.`,
-    `Accept it with POST /api/v1/upstreams/${name}/sync?accept=shrink.`,
-  );
-}
-
 /** What is made of tables that are not the committed ones would forget. */
 function requireWhole({ damage }: Known): void {
   if (damage) throw damage;
-}
-
-function retired({ name }: Known): Fault {
-  return new Fault(
-    'listing-refused',
-    `${name}: is retired, and so it is not asked for anything.`,
-    'What is held of it goes on being served. Set retired: false to sync it again.',
-  );
-}
-
-function nothingThere({ name, listed }: Known, rejected: Listing['rejected']): Fault {
-  const what = listed ? 'nothing it lists is a chart we are to offer' : 'the first listing has no charts';
-  return noCharts(name, what, rejected);
-}
-
-/** A listing without a chart for us. */
-export function noCharts(upstream: string, what: string, rejected: Listing['rejected']): Fault {
-  const dropped = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-  return new Fault(
-    'no-charts-found',
-    `${upstream}: ${what}${dropped > 0 ? ` (${dropped} rows were dropped)` : ''}.`,
-    'Check the url and the charts option; an empty repository is listed as soon as it has a chart.',
-  );
 }

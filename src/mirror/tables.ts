@@ -1,5 +1,7 @@
+import type { Catalog } from '../chart/catalog.ts';
 import type { Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
+import type { Snapshot } from '../chart/holding.ts';
 import { readAll } from '../lib/bytes.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
 import { ThreadDied } from '../lib/thread.ts';
@@ -64,6 +66,21 @@ export class Tables {
     if (unpacked?.digest !== digest) throw damaged(kind, digest, 'is damaged');
     this.#recent.set(key, unpacked.table);
     return unpacked.table;
+  }
+
+  /**
+   * What a record names, as far as another one has it already: who has handed over since is not told of what was committed
+   * later. Faults as `load` does.
+   */
+  async ofRecord(
+    record: UpstreamRecord,
+    had: { readonly record: UpstreamRecord; readonly catalog: Catalog; readonly snapshot: Snapshot },
+  ): Promise<{ readonly catalog: SharedTable; readonly snapshot: SharedTable }> {
+    const take = (kind: TableKind): SharedTable | Promise<SharedTable> => {
+      const digest = record[kind];
+      return digest === undefined || digest === had.record[kind] ? had[kind].table : this.load(kind, digest);
+    };
+    return { catalog: await take('catalog'), snapshot: await take('snapshot') };
   }
 
   /** Forgets every table but those that these records name. */

@@ -11,12 +11,12 @@ export type Urgency = 'request' | 'ahead';
  * upstream wants to be left alone.
  */
 export class Turns {
-  readonly #limiters = new Map<string, Limiter>();
+  readonly #limiters = new WeakMap<Known, Limiter>();
 
   /** Rejects with what the work rejects with, with 'rate-limited' while nobody may ask, with 'unavailable' when retired. */
   take<T>(known: Known, urgency: Urgency, work: () => Promise<T>): Promise<T> {
-    const limiter = this.#limiters.get(known.name) ?? limiterOf(known.settings);
-    this.#limiters.set(known.name, limiter);
+    const limiter = this.#limiters.get(known) ?? limiterOf(known.settings);
+    this.#limiters.set(known, limiter);
     return limiter.run(() => considerately(known, work), { urgent: urgency === 'request' });
   }
 }

@@ -2,7 +2,7 @@ import type { Descriptor, Digest } from '../../chart/digest.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/contract.ts';
 import { blobOfKey } from '../../store/layout.ts';
-import type { Finding } from '../contract.ts';
+import type { Finding } from '../contract/commands.ts';
 import { mapInOrder } from '../retention/ordered.ts';
 import { describeNeeds, type Need, type Needs } from './needs.ts';
 import type { Restored } from './restore.ts';

@@ -1,9 +1,11 @@
 import { Catalog } from '../../chart/catalog.ts';
+import type { Digest } from '../../chart/digest.ts';
 import type { ArchiveChart } from '../../formats/chart-archive.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { ObjectStore } from '../../store/contract.ts';
 import {
+  attachmentPlace,
   catalogKey,
   formatKey,
   holdingPlace,
@@ -12,7 +14,7 @@ import {
   snapshotKey,
   stateKey,
 } from '../../store/layout.ts';
-import type { Finding, Inspection, InspectionCounts, Inspector } from '../contract.ts';
+import type { Finding, Inspection, InspectionCounts, Inspector, Pruned, Unconfigured } from '../contract/commands.ts';
 import type { ArchiveCheck } from '../fetch.ts';
 import type { Intake } from '../intake.ts';
 import type { MirrorJobs } from '../jobs.ts';
@@ -20,17 +22,20 @@ import type { UpstreamSettings } from '../settings.ts';
 import { parseState, recordOf, type State } from '../state.ts';
 import { Tables } from '../tables.ts';
 import { inspectBlobs } from './blobs.ts';
+import { inspectDerived } from './derived.ts';
 import { changeState, examine } from './examine.ts';
 import { Needs, type Need } from './needs.ts';
+import { prune } from './prune.ts';
 import { readTable } from './rebuild.ts';
 import { restoreBlob, type Restored } from './restore.ts';
+import { countUnconfigured } from './unconfigured.ts';
 import { inspectUpstream, type Problem } from './upstream.ts';
 
 export interface InspectorParts {
   readonly store: ObjectStore;
   readonly blobs: Blobs;
   readonly jobs: MirrorJobs;
-  /** Those that are configured: blobs are fetched again from them. */
+  /** Those that are configured: blobs are fetched again from them, and what is kept of others can be pruned. */
   readonly upstreams: readonly UpstreamSettings[];
   readonly check: ArchiveCheck;
   /** What an archive says of itself. Rejects with a fault for one that cannot be read. */
@@ -54,19 +59,31 @@ export class StoreInspector implements Inspector {
 
   inspect(options: { readonly repair: boolean; readonly signal: AbortSignal }): Inspection {
     const round = new Round(this.#parts, options.repair, options.signal);
-    return { findings: round.run(), counts: () => ({ ...round.counts }) };
+    return { findings: round.run(), counts: () => ({ ...round.counts }), unconfigured: () => round.unconfigured };
   }
+
+  prune(upstreams: readonly string[], signal: AbortSignal): Promise<Pruned> {
+    const unconfigured = upstreams.filter((name) => !isConfigured(this.#parts, name));
+    return prune({ ...this.#parts, signal }, unconfigured);
+  }
+}
+
+function isConfigured({ upstreams }: InspectorParts, upstream: string): boolean {
+  return upstreams.some(({ name }) => name === upstream);
 }
 
 type MutableCounts = { -readonly [K in keyof InspectionCounts]: InspectionCounts[K] };
 
 class Round {
   readonly counts: MutableCounts = { records: 0, blobs: 0, bytes: 0, unnamed: 0 };
+  unconfigured: readonly Unconfigured[] = [];
   readonly #parts: InspectorParts;
   readonly #repair: boolean;
   readonly #signal: AbortSignal;
   readonly #needs = new Needs();
   readonly #tables: Tables;
+  /** Sizes of the documents that were made of archives. */
+  readonly #derived = new Map<Digest, number[]>();
 
   constructor(parts: InspectorParts, repair: boolean, signal: AbortSignal) {
     this.#parts = parts;
@@ -87,6 +104,7 @@ class Round {
       this.#signal.throwIfAborted();
       problems.push(...(await this.#inspectUpstream(name, state)));
     }
+    problems.push(...(await this.#inspectDerived()));
     yield* this.#inspectBlobs();
     for (const problem of problems) {
       this.#signal.throwIfAborted();
@@ -94,14 +112,20 @@ class Round {
       if (settled) yield settled;
     }
     await this.#countUnnamedTables();
+    const unconfigured = names.filter((name) => !isConfigured(this.#parts, name));
+    const catalogOf = (name: string): Promise<Catalog | undefined> => this.#catalogOf(name);
+    const parts = { needs: this.#needs, derived: this.#derived, catalogOf };
+    this.unconfigured = await countUnconfigured(unconfigured, parts);
   }
 
-  /** Those of the state, and those that something is held of. */
+  /** Those of the state, and those that there are records of. */
   async #upstreams(state: State | undefined): Promise<readonly string[]> {
     const names = new Set(Object.keys(state?.upstreams ?? {}));
-    for await (const { key } of this.#parts.store.list('holdings/')) {
-      const place = holdingPlace(key);
-      if (place) names.add(place.upstream);
+    for (const prefix of ['holdings/', 'attachments/']) {
+      for await (const { key } of this.#parts.store.list(prefix)) {
+        const place = holdingPlace(key) ?? attachmentPlace(key);
+        if (place) names.add(place.upstream);
+      }
     }
     return [...names].sort();
   }
@@ -182,7 +206,19 @@ class Round {
     if (record?.snapshot) count(1);
     if (record?.catalog) count(1);
     const parts = { ...this.#parts, tables: this.#tables, needs: this.#needs, count };
-    return inspectUpstream(parts, name, record);
+    const problems = await inspectUpstream(parts, name, record);
+    // what a prune that ended half way left is not lost
+    const isForgotten = state !== undefined && record === undefined && !isConfigured(this.#parts, name);
+    return isForgotten ? problems.filter(({ finding: { kind } }) => !kind.startsWith('lost-')) : problems;
+  }
+
+  #inspectDerived(): Promise<readonly Problem[]> {
+    const count = (archive: Digest, bytes: number): void => {
+      this.counts.records += 1;
+      if (!this.#needs.isNamed(archive)) this.counts.unnamed += 1;
+      this.#derived.set(archive, [...(this.#derived.get(archive) ?? []), bytes]);
+    };
+    return inspectDerived({ store: this.#parts.store, signal: this.#signal, count });
   }
 
   #inspectBlobs(): AsyncGenerator<Finding> {

@@ -47,6 +47,11 @@ export class Needs {
     return this.#byDigest.get(digest) ?? [];
   }
 
+  /** Of every blob that somebody needs, who does. */
+  all(): Iterable<readonly Need[]> {
+    return this.#byDigest.values();
+  }
+
   digests(): Iterable<Digest> {
     return this.#byDigest.keys();
   }

@@ -3,7 +3,7 @@ import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../../char
 import type { Blobs } from '../../store/blobs.ts';
 import { holdingPlace, stateKey } from '../../store/layout.ts';
 import { recordBytes } from '../../store/records.ts';
-import type { Finding, FindingKind } from '../contract.ts';
+import type { Finding, FindingKind } from '../contract/commands.ts';
 import { parseState, recordOf, type UpstreamRecord } from '../state.ts';
 import { examine } from './examine.ts';
 import type { Needs } from './needs.ts';

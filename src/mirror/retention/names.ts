@@ -29,6 +29,7 @@ const digestLength = 71;
 export class Names {
   readonly #store: ObjectStore;
   readonly #load: LoadTable;
+  readonly #counts: (upstream: string) => boolean;
   readonly #named = new Set<string>();
   /** Of each upstream as the state named it last. */
   readonly #snapshots = new Map<string, Snapshot>();
@@ -37,9 +38,11 @@ export class Names {
   /** Records that were read, as they were in the list. */
   readonly #read = new Map<string, string>();
 
-  constructor(store: ObjectStore, load: LoadTable) {
+  /** `counts`: whose word counts; everybody's unless it says otherwise. */
+  constructor(store: ObjectStore, load: LoadTable, counts: (upstream: string) => boolean = () => true) {
     this.#store = store;
     this.#load = load;
+    this.#counts = counts;
   }
 
   has(key: string): boolean {
@@ -50,6 +53,7 @@ export class Names {
   async refresh(): Promise<void> {
     const { upstreams } = await this.#readState();
     for (const [upstream, { catalog, snapshot }] of Object.entries(upstreams)) {
+      if (!this.#counts(upstream)) continue;
       if (catalog && this.#isNew(catalogKey(catalog))) await this.#addCatalog(await this.#load('catalog', catalog));
       if (snapshot && this.#isNew(snapshotKey(snapshot))) {
         await this.#addSnapshot(upstream, await this.#load('snapshot', snapshot));
@@ -111,6 +115,8 @@ export class Names {
     for (const prefix of ['holdings/', 'attachments/']) {
       for await (const info of this.#store.list(prefix)) {
         if (at++ % rowsAtOnce === 0) await breathe();
+        const { upstream } = holdingPlace(info.key) ?? attachmentPlace(info.key) ?? {};
+        if (upstream === undefined || !this.#counts(upstream)) continue;
         if (this.#read.get(info.key) !== info.etag && !this.#isAccountedFor(info)) yield info;
       }
     }
@@ -123,8 +129,7 @@ export class Names {
       return size < digestLength || this.#attested.has(`${attachment.upstream} ${attachment.archive}`);
     }
     const place = holdingPlace(key);
-    if (!place) return true;
-    const kept = place.first ? this.#snapshots.get(place.upstream)?.find(place.chart, place.version) : undefined;
+    const kept = place?.first ? this.#snapshots.get(place.upstream)?.find(place.chart, place.version) : undefined;
     return kept !== undefined && kept.acceptedAt === undefined;
   }
 

@@ -3,7 +3,7 @@ import { Fault } from '../../chart/fault.ts';
 import { readAll } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ObjectInfo, ObjectStore, PreparedStore } from '../../store/contract.ts';
-import { blobKey, blobOfKey, isTableKey, leaseKey } from '../../store/layout.ts';
+import { blobKey, blobOfKey, derivedPlace, isTableKey, leaseKey, stateKey } from '../../store/layout.ts';
 import { Names, type LoadTable } from './names.ts';
 
 export interface SweepParts {
@@ -30,10 +30,14 @@ export interface SweepMemory {
 export interface Swept {
   readonly blobs: number;
   readonly tables: number;
+  /** What was made of archives that nothing holds any more. */
+  readonly derived: number;
   /** Of interrupted writes. */
   readonly leftovers: number;
-  /** Of blobs and tables. */
+  /** Of all but the leftovers. */
   readonly bytes: number;
+  /** Objects that nothing names and that were left alone: a later sweep removes them. */
+  readonly left: number;
 }
 
 interface Removed {
@@ -46,7 +50,8 @@ const mib = 1024 * 1024;
 const maxBatchObjects = 1_000;
 
 /**
- * Removes what nothing in the store has named for a while: blobs, catalogs, snapshots, and what interrupted writes left.
+ * Removes what nothing in the store has named for a while: blobs and what was made of them, catalogs, snapshots, and what
+ * interrupted writes left.
  * Keys it does not know are left alone. Rejects with 'store-failed', and has removed nothing, when any record or table
  * cannot be read. At most one should run at a time, but two harm nothing.
  *
@@ -64,7 +69,7 @@ export async function sweep(parts: SweepParts): Promise<Swept> {
     throw nothingSwept(error);
   }
   const sweeper = new Sweeper(parts, names, await storeTime(parts));
-  for (const prefix of ['catalogs/', 'snapshots/', 'blobs/']) await sweeper.clear(prefix);
+  for (const prefix of ['catalogs/', 'snapshots/', 'derived/', 'blobs/']) await sweeper.clear(prefix);
   if (parts.memory) parts.memory.unnamed = sweeper.unnamed;
   const leftovers = parts.signal.aborted ? 0 : await parts.tidy(parts.graceMs ?? dayMs);
   return { ...sweeper.swept, leftovers };
@@ -73,10 +78,15 @@ export async function sweep(parts: SweepParts): Promise<Swept> {
 /** A lease that is held was renewed within this time. */
 const renewedMs = 10_000;
 
-/** A clock of ours that is ahead must not make young things old: the lease was renewed a moment ago, by the store's. */
+/**
+ * A clock of ours that is ahead must not make young things old: by the store's, the lease was renewed a moment ago, or the
+ * state was just written by who prunes.
+ */
 async function storeTime({ store, clock }: SweepParts): Promise<number> {
   const lease = await store.head(leaseKey);
-  return Math.min(clock.now(), lease ? lease.modifiedMs + renewedMs : Infinity);
+  if (!lease) return clock.now();
+  const state = await store.head(stateKey);
+  return Math.min(clock.now(), Math.max(lease.modifiedMs, state?.modifiedMs ?? 0) + renewedMs);
 }
 
 class Sweeper {
@@ -86,7 +96,9 @@ class Sweeper {
   readonly #cutoffMs: number;
   #blobs = 0;
   #tables = 0;
+  #derived = 0;
   #bytes = 0;
+  #left = 0;
 
   constructor(parts: SweepParts, names: Names, nowMs: number) {
     this.#parts = parts;
@@ -95,7 +107,7 @@ class Sweeper {
   }
 
   get swept(): Omit<Swept, 'leftovers'> {
-    return { blobs: this.#blobs, tables: this.#tables, bytes: this.#bytes };
+    return { blobs: this.#blobs, tables: this.#tables, derived: this.#derived, bytes: this.#bytes, left: this.#left };
   }
 
   /** Removes what is old and unnamed under a prefix, one batch after the other. */
@@ -119,11 +131,24 @@ class Sweeper {
 
   #isGarbage({ key, modifiedMs }: ObjectInfo): boolean {
     const isTable = isTableKey(key);
-    if (!isTable && blobOfKey(key) === undefined) return false;
-    if (modifiedMs >= this.#cutoffMs || this.#names.has(key)) return false;
-    if (isTable) this.unnamed.add(key);
+    if (!isTable && blobOfKey(key) === undefined && derivedPlace(key) === undefined) return false;
+    if (this.#isNamed(key)) return false;
+    const isOld = modifiedMs < this.#cutoffMs;
+    if (isTable && isOld) this.unnamed.add(key);
+    const isDue = isOld && (!isTable || this.#wasUnnamed(key));
+    if (!isDue) this.#left += 1;
+    return isDue;
+  }
+
+  #wasUnnamed(key: string): boolean {
     const { memory } = this.#parts;
-    return !isTable || !memory || memory.unnamed.has(key);
+    return !memory || memory.unnamed.has(key);
+  }
+
+  /** What was made of an archive is worth as much as the archive. */
+  #isNamed(key: string): boolean {
+    const archive = derivedPlace(key);
+    return this.#names.has(archive ? blobKey(archive) : key);
   }
 
   async #remove(batch: readonly ObjectInfo[]): Promise<void> {
@@ -163,8 +188,8 @@ class Sweeper {
       await this.#names.refresh();
       return;
     }
-    for (const { key, bytes } of removed) if (!this.#names.has(key)) this.#count(key, bytes.length);
-    await this.#restore(removed.filter(({ key }) => this.#names.has(key)));
+    for (const { key, bytes } of removed) if (!this.#isNamed(key)) this.#count(key, bytes.length);
+    await this.#restore(removed.filter(({ key }) => this.#isNamed(key)));
   }
 
   async #restore(objects: readonly Removed[]): Promise<void> {
@@ -175,6 +200,7 @@ class Sweeper {
 
   #count(key: string, bytes: number): void {
     if (isTableKey(key)) this.#tables += 1;
+    else if (derivedPlace(key)) this.#derived += 1;
     else this.#blobs += 1;
     this.#bytes += bytes;
   }

@@ -1,0 +1,40 @@
+import { firstSightOf, isRewritten, isWithdrawn, neverSeen, type KnownClaim } from '../../chart/catalog.ts';
+import type { Digest } from '../../chart/digest.ts';
+import type { KeptVersion } from '../../chart/holding.ts';
+import { blobKey } from '../../store/layout.ts';
+import type { UpstreamWord } from '../contract/explain.ts';
+import type { Known } from '../known.ts';
+import { faultReport } from '../status.ts';
+
+/** What one upstream has to do with a chart; with `version`, an exact text, with that one. */
+export function upstreamWord(known: Known, chart: string, version: string | undefined): UpstreamWord {
+  // what was found to be something else than a chart is not listed as one
+  const listed = [...known.catalog.versions(chart)].filter((one) => firstSightOf(one) !== neverSeen);
+  const meant = listed.filter((one) => version === undefined || one.version === version);
+  const since = meant.map(firstSightOf).reduce((first, one) => (one < first ? one : first), neverSeen);
+  const claims = version === undefined ? [] : meant.flatMap((one) => one.claims);
+  const kept = version === undefined ? undefined : known.held(chart, version);
+  const fault = known.damage ?? (known.settings.retired ? undefined : known.attempts.fault);
+  return {
+    upstream: known.name,
+    everListed: known.listed,
+    lists: meant.length > 0,
+    versions: listed.length,
+    ...(meant.length > 0 && { since }),
+    withdrawn: meant.length > 0 && meant.every(isWithdrawn),
+    claimed: promisesIn(claims),
+    rewritten: kept !== undefined && isRewritten(claims, kept.archive.digest),
+    ...(kept && { held: heldOf(kept) }),
+    ...(fault && { fault: faultReport(fault) }),
+  };
+}
+
+/** Those of the present; of what no listing has any more the last ones. */
+function promisesIn(claims: readonly KnownClaim[]): readonly Digest[] {
+  const present = claims.filter(({ missing }) => !missing);
+  return [...new Set((present.length > 0 ? present : claims).flatMap(({ digest }) => digest ?? []))];
+}
+
+function heldOf({ archive: { digest, size }, heldAt }: KeptVersion): NonNullable<UpstreamWord['held']> {
+  return { digest, size, heldAt, key: blobKey(digest) };
+}
