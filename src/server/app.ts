@@ -2,8 +2,8 @@ import { Hono, type Context } from 'hono';
 
 import { Fault } from '../chart/fault.ts';
 import type { Log } from '../lib/log.ts';
-import type { Mirror } from '../mirror/contract.ts';
-import { addApi, type ApiParts } from './api.ts';
+import type { ApiParts } from './api/operation.ts';
+import { addApi } from './api/routes.ts';
 import { addChartRepository, type ChartRepositoryParts } from './chart-repository.ts';
 import type { ServerEnv } from './exchange.ts';
 import { understand } from './faults.ts';
@@ -15,6 +15,8 @@ import { sendFaultText, sendText } from './send.ts';
 export interface DoorsParts extends ChartRepositoryParts {
   /** Of Chartroom. */
   readonly version: string;
+  /** Where clients find us, when that was said. */
+  readonly publicUrl: () => string | undefined;
 }
 
 /** The parts of `/api`, the probes and the metrics. */
@@ -32,16 +34,17 @@ export function createApp(
   const app = new Hono<ServerEnv>({ router: new RememberingRouter() });
   if (doors) {
     addChartRepository(app, doors);
-    app.get('/', (c) => welcome(c, doors.mirror, doors.version));
+    app.get('/', (c) => welcome(c, doors));
   }
   if (operations) {
     addOperations(app, operations);
     addApi(app, operations);
   }
+  // last: whatever has an address of its own goes before names
+  if (doors)
+    for (const path of ['/:repository', '/:repository/']) app.get(path, (c, next) => introduce(c, doors, next));
   app.onError((error, c) => sendFaultText(c, understand(error, log, c.req.path)));
-  app.notFound((c) =>
-    refuseAddress(c, doors ? 'The index is at /index.yaml, and GET / says what else there is.' : operationsHere),
-  );
+  app.notFound((c) => refuseAddress(c, doors ? 'GET / says where charts are.' : operationsHere));
   return app;
 }
 
@@ -56,21 +59,35 @@ function refuseAddress(c: Context<ServerEnv>, advice: string): Response {
   return sendText(c, 405, 'This address can only be read: use GET or HEAD.', { Allow: 'GET, HEAD' });
 }
 
-function welcome(c: Context<ServerEnv>, mirror: Mirror, version: string): Response {
+/** Says where charts are. Never by the host that a client names. */
+function welcome(c: Context<ServerEnv>, doors: DoorsParts): Response {
+  const repositories = doors.mirror.repositories();
+  const here = doors.publicUrl() ?? '<this address>';
+  const root = repositories.some((repository) => repository.root) ? [`charts ${here}`] : [];
+  const named = repositories.map(({ name }) => `${name} ${here}/${name}`);
+  const how = doors.publicUrl() === undefined ? 'Use them with the address you are reading this at:' : 'Use them with:';
+  return sendPlaces(c, doors, [...root, ...(root.length === 0 || named.length > 1 ? named : [])], how);
+}
+
+/** The same of one repository at its own address. */
+function introduce(c: Context<ServerEnv>, doors: DoorsParts, next: () => Promise<void>): Response | Promise<void> {
+  const name = c.req.param('repository') ?? '';
+  if (!doors.mirror.repositories().some((repository) => repository.name === name)) return next();
+  c.env.outgoing.repository = name;
+  return sendPlaces(c, doors, [`${name} ${doors.publicUrl() ?? '<address of this server>'}/${name}`], 'Use it with:');
+}
+
+function sendPlaces(c: Context<ServerEnv>, { version }: DoorsParts, places: readonly string[], how: string): Response {
   c.env.outgoing.door = 'welcome';
-  const repositories = mirror.repositories();
-  const paths = repositories.flatMap(({ name, root }) => (root ? ['/', `/${name}/`] : [`/${name}/`]));
   return sendText(
     c,
     200,
     [
       `Chartroom ${version}: Helm charts from every upstream, at one address.`,
       '',
-      'Use them with the address you are reading this at:',
+      how,
       '',
-      '  helm repo add charts <this address>',
-      '',
-      `Repositories answer at ${paths.join(', ')}`,
+      ...places.map((place) => `  helm repo add ${place}`),
     ].join('\n'),
   );
 }

@@ -6,10 +6,11 @@ import { hexOf } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import type { Holding } from '../chart/holding.ts';
 import { isChartName } from '../chart/names.ts';
+import { unknownRepository } from '../chart/unknown-repository.ts';
 import { isChartVersion } from '../chart/version.ts';
 import type { ByteRange, OpenBytes } from '../lib/bytes.ts';
 import type { Log } from '../lib/log.ts';
-import type { ChartRef, Mirror, Provenances } from '../mirror/contract.ts';
+import type { ChartRef, Mirror, Provenances } from '../mirror/contract/doors.ts';
 import { namesEtag, prefersGzip } from './conditions.ts';
 import type { ServerEnv } from './exchange.ts';
 import { requestedRange } from './range.ts';
@@ -40,17 +41,17 @@ export function addChartRepository(app: Hono<ServerEnv>, parts: ChartRepositoryP
 
 /** The repository that answers without a name in the path. */
 function rootOf(mirror: Mirror): string {
-  const repositories = mirror.repositories();
-  const root = repositories.find((repository) => repository.root);
+  const root = mirror.repositories().find((repository) => repository.root);
   if (root) return root.name;
-  const names = repositories.map((repository) => `/${repository.name}/`).join(', ');
-  throw new Fault('not-found', 'No repository answers at this address.', `There are ${names}.`);
+  const paths = mirror.repositories().map(({ name }) => `/${name}/`);
+  throw new Fault('not-found', 'No repository answers at this address.', `Repositories answer at ${paths.join(', ')}.`);
 }
 
 function named(c: Exchanged, mirror: Mirror): string {
   const name = c.req.param('repository') ?? '';
-  if (mirror.repositories().some((repository) => repository.name === name)) return name;
-  throw new Fault('not-found', 'There is no repository of this name.', 'GET / names those there are.');
+  const names = mirror.repositories().map((repository) => repository.name);
+  if (names.includes(name)) return name;
+  throw unknownRepository(name, names);
 }
 
 /** The finished index as it is or compressed, or 304. Serves only what was rendered before the request came. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
 import { Fault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -46,6 +47,11 @@ export interface Listener {
   /** As it is in a URL: `host:port`, an IPv6 host in brackets. */
   readonly address: string;
   connections(): number;
+  /**
+   * Shows new connections another certificate. Throws 'unavailable', and goes on with the one it has, when that does not
+   * work. Does nothing without TLS.
+   */
+  present(tls: ServerTls): void;
   /** Stops accepting, lets what is under way finish, and ends at the deadline whatever clients do. Never rejects. */
   drain(times: DrainTimes): Promise<void>;
 }
@@ -79,6 +85,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     address: formatAddress(server.address() as AddressInfo),
     connections: () => sockets.size,
+    present: (tls) => {
+      if (server instanceof TlsServer) server.setSecureContext(secureOptions(tls));
+    },
     drain: (times) => drain(server, sockets, clock, times),
   };
 }
@@ -92,8 +101,14 @@ function openServer(tls: ServerTls | undefined): NotedServer {
     ...timeouts,
   };
   if (!tls) return createServer(options);
+  return createTlsServer({ ...options, ...secureOptions(tls) });
+}
+
+function secureOptions({ cert, key }: ServerTls): SecureContextOptions {
+  const options = { cert, key, minVersion: 'TLSv1.2' } as const;
   try {
-    return createTlsServer({ ...options, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+    createSecureContext(options);
+    return options;
   } catch (error) {
     const message = `The TLS certificate and its key do not work together: ${(error as Error).message}.`;
     throw new Fault('unavailable', message, 'Check server.tls.certFile and server.tls.keyFile.', { cause: error });

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
-import type { Operator, Status, Telemetry, UpstreamActivity, UpstreamStatus } from '../mirror/contract.ts';
+import type { Operator, Status, Telemetry, UpstreamActivity, UpstreamStatus } from '../mirror/contract/operator.ts';
 import { doors, type Door, type Exchange } from './exchange.ts';
 
 /** What the metrics tell beside the process's own. */
@@ -160,6 +160,14 @@ function addServerGauges(
   const stall = 'The longest time for which the event loop stood still since the last look.';
   addGauge(registry, 'event_loop_stall_seconds', stall, [], (put) => put(stallSeconds()));
   addGauge(registry, 'ready', 'Whether clients should be sent here.', [], (put) => put(+ready()));
+  const loads = 'Whether the last attempt to load the configuration succeeded.';
+  addGauge(registry, 'config_last_reload_successful', loads, [], (put) =>
+    put(+(status().configuration.state === 'ok')),
+  );
+  const loaded = 'When the configuration that is served from was loaded: seconds since the epoch.';
+  addGauge(registry, 'config_last_reload_success_timestamp_seconds', loaded, [], (put) =>
+    put(Date.parse(status().configuration.loadedAt) / 1000),
+  );
   addGauge(registry, 'store_up', 'Whether the store answers.', [], (put) => put(+(status().store.state === 'ok')));
 }
 

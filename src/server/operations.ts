@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 
-import type { Operator } from '../mirror/contract.ts';
+import type { Operator } from '../mirror/contract/operator.ts';
 import type { ServerEnv } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { sendBuffer, sendJson, sendText } from './send.ts';

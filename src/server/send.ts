@@ -5,11 +5,14 @@ import { pipeline } from 'node:stream/promises';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 
+import { digestOf, hexOf } from '../chart/digest.ts';
+import { statusOf, type Asked } from '../chart/fault-answers.ts';
 import type { Fault } from '../chart/fault.ts';
 import type { OpenBytes } from '../lib/bytes.ts';
 import type { Log } from '../lib/log.ts';
+import { namesEtag } from './conditions.ts';
 import type { Exchange, ServerEnv } from './exchange.ts';
-import { asStoreFault, reportOf, retryAfterOf, statusOf, type Asked } from './faults.ts';
+import { asStoreFault, reportOf, retryAfterOf } from './faults.ts';
 
 /** Always a fresh object: the adapter hands it to Node as it is. */
 export type Headers = Record<string, string>;
@@ -64,13 +67,23 @@ export function sendText(c: Context<ServerEnv>, status: number, text: string, he
 
 /** A JSON document that is not to be kept. */
 export function sendJson(c: Context<ServerEnv>, status: number, document: unknown, headers: Headers = {}): Response {
-  const all = {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    ...headers,
-  };
-  return sendBuffer(c, status, all, Buffer.from(`${JSON.stringify(document, null, 2)}\n`));
+  return sendBuffer(c, status, { ...jsonHeaders, 'Cache-Control': 'no-store', ...headers }, jsonBytes(document));
+}
+
+/** A JSON document that a client may keep as long as it asks each time whether it is still so: 304 when it is. */
+export function sendJsonIfChanged(c: Context<ServerEnv>, document: unknown, headers: Headers = {}): Response {
+  const body = jsonBytes(document);
+  const tag = `"${hexOf(digestOf(body)).slice(0, 32)}"`;
+  const all = { ...jsonHeaders, 'Cache-Control': 'no-cache', ETag: `W/${tag}`, ...headers };
+  if (!namesEtag(c.env.incoming.headers['if-none-match'], tag)) return sendBuffer(c, 200, all, body);
+  const { ETag, 'Cache-Control': caching } = all;
+  return sendHeaders(304, { ETag, 'Cache-Control': caching });
+}
+
+const jsonHeaders = { 'Content-Type': 'application/json; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
+
+function jsonBytes(document: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
 }
 
 const surprise = 'Something went wrong here. The log says what.';

@@ -1,10 +1,15 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
-import type { Mirror, Operator, Provenances, Telemetry } from '../mirror/contract.ts';
+import type { Mirror, Provenances } from '../mirror/contract/doors.ts';
+import type { Explainer } from '../mirror/contract/explain.ts';
+import type { Library } from '../mirror/contract/library.ts';
+import type { Operator, Telemetry } from '../mirror/contract/operator.ts';
+import type { DoorsPlace } from './api/addresses.ts';
 import { createApp } from './app.ts';
-import { listen, type ListenAddress, type Listener, type ListenOptions, type ServerTls } from './listen.ts';
+import type { ListenAddress, Listener, ListenOptions, ServerTls } from './listen.ts';
 import { Metrics } from './metrics.ts';
+import { Ports } from './ports.ts';
 import { createReceive, type Receive } from './receive.ts';
 import { StallMeter } from './stall.ts';
 
@@ -23,8 +28,12 @@ export interface ServerStartOptions {
   readonly provenances: Provenances;
   readonly operator: Operator;
   readonly telemetry: Telemetry;
+  readonly library: Library;
+  readonly explainer: Explainer;
+  /** `http(s)://host[:port][/path]`: where clients find the front doors, as far as that is configured. */
+  readonly publicUrl: () => string | undefined;
   /** Without one nothing can be changed over the API. */
-  readonly adminToken?: Secret | undefined;
+  readonly adminToken: () => Secret | undefined;
   /** Of Chartroom. */
   readonly version: string;
   readonly log: Log;
@@ -38,6 +47,11 @@ export interface RunningServer {
   /** The same as `address` unless the operations have a place of their own. */
   readonly operationsAddress: string;
   /**
+   * Shows new connections another certificate. Throws 'unavailable', and goes on with the one it has, when that does not
+   * work. Does nothing for a server that was started without one.
+   */
+  present(tls: ServerTls): void;
+  /**
    * Turns readiness off, ends connections with their next answer, lets answers that are under way finish, and resolves
    * when all are closed: after `graceMs` by force. Asked again it answers the same. Never rejects.
    */
@@ -50,9 +64,8 @@ const usualLingerMs = 250;
 /** Opens the front doors. Rejects with 'unavailable', and leaves nothing open, when a port cannot be had. */
 export async function startServer(options: ServerStartOptions): Promise<RunningServer> {
   const { operator, telemetry, version, log, clock, operations } = options;
-  const maxConnections = options.maxConnections ?? usualMaxConnections;
-  const lingerMs = options.lingerMs ?? usualLingerMs;
-  const open: Listener[] = [];
+  const { maxConnections = usualMaxConnections, lingerMs = usualLingerMs } = options;
+  const ports = new Ports(options.tls, log);
   let drained: Promise<void> | undefined;
   const draining = (): boolean => drained !== undefined;
   const stalls = new StallMeter();
@@ -62,20 +75,26 @@ export async function startServer(options: ServerStartOptions): Promise<RunningS
     stallSeconds: () => stalls.take(),
     ready: () => operator.readiness().ready && !draining(),
     version,
-    connections: () => open.reduce((sum, listener) => sum + listener.connections(), 0),
+    connections: () => ports.connections,
     now: () => clock.now(),
   });
-  const operationsParts = { operator, adminToken: options.adminToken, metrics, draining, log };
+  const { library, explainer, adminToken } = options;
+  const place = (): DoorsPlace => ({
+    publicUrl: options.publicUrl(),
+    address: ports.address,
+    tls: options.tls !== undefined,
+    shared: operations === 'same',
+  });
+  const api = { operator, library, explainer, adminToken, doors: place, version, draining, log };
+  const operationsParts = { ...api, metrics };
 
-  const openPort = async (
+  const openPort = (
     at: ListenAddress,
     option: ListenOptions['option'],
     app: ReturnType<typeof createApp>,
   ): Promise<Listener> => {
     const receive = (crowded: () => boolean): Receive => createReceive({ app, metrics, log, clock, draining, crowded });
-    const listener = await listen({ at, option, tls: options.tls, maxConnections, log, clock, receive });
-    open.push(listener);
-    return listener;
+    return ports.open({ at, option, maxConnections, clock, receive });
   };
 
   const doors = await openPort(
@@ -101,6 +120,7 @@ export async function startServer(options: ServerStartOptions): Promise<RunningS
   return {
     address: doors.address,
     operationsAddress: others.address,
+    present: (tls) => ports.present(tls),
     drain: (graceMs) => (drained ??= close(graceMs)),
   };
 }

@@ -37,6 +37,7 @@ describe('the access log', () => {
     ['/livez', 200, 'operations'],
     ['/api/v1/status', 200, 'api'],
     ['/', 200, 'welcome'],
+    ['/all/', 200, 'welcome'],
     ['/charts/x/x-1.0.0.tgz.prov', 404, 'provenance'],
     ['/%2e%2e/x', 400, 'other'],
   ])('%s: %i, by the door %s', async (path, status, door) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/chart/digest.ts';
 import type { Holding } from '../../src/chart/holding.ts';
 import { Secret } from '../../src/lib/secret.ts';
-import type { SyncReport } from '../../src/mirror/contract.ts';
+import type { SyncReport } from '../../src/mirror/contract/operator.ts';
 import { upstreamStatus } from '../support/fake-mirror.ts';
 import { openDoors } from './open-doors.ts';
 
@@ -59,7 +59,9 @@ describe('reading the API', () => {
     const fault = { code: 'upstream-failed', message: 'nexus: answered 500.', advice: 'Wait.' } as const;
     const failed = { chart: 'demo', version: '1.0.0', fault, attempts: 3, nextAttempt: '2026-01-01T01:00:00Z' };
     const rewritten = { chart: 'demo', version: '2.0.0', held: digestOf(one), claimed: digestOf(other) };
+    const contested = { repository: 'all', chart: 'demo', owner: 'podinfo' };
     mirror.failedVersions = [failed];
+    mirror.contestedNames = [contested];
     mirror.rewrittenVersions = [rewritten];
     const answer = await ask('/api/v1/upstreams/nexus');
 
@@ -68,6 +70,7 @@ describe('reading the API', () => {
       ...upstreamStatus('nexus', { state: 'failing' }),
       failedVersions: [failed],
       rewrittenVersions: [rewritten],
+      contestedNames: [contested],
     });
   });
 
@@ -241,4 +244,18 @@ describe.each([
     token = 'new';
     expect([await status('old'), await status('new')]).toEqual([401, 200]);
   });
+});
+
+test('the API says in plain words what is missing where nothing is to be explained', async () => {
+  const { ask } = await openDoors();
+
+  for (const [query, message] of [
+    ['', 'The parameter chart is missing.'],
+    ['?chart=', 'The chart in this address is not valid.'],
+  ]) {
+    const answer = await ask(`/api/v1/explain${query}`);
+    expect(answer.status).toBe(400);
+    const { error } = JSON.parse(String(answer.body)) as { readonly error: unknown };
+    expect(error).toEqual({ code: 'bad-request', message, advice: 'Name the chart to explain.' });
+  }
 });

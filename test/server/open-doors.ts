@@ -8,7 +8,9 @@ import { onTestFinished } from 'vitest';
 import { readAll } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openLog } from '../../src/lib/log.ts';
+import type { Secret } from '../../src/lib/secret.ts';
 import { startServer, type RunningServer, type ServerStartOptions } from '../../src/server/start.ts';
+import { FakeLibrary } from '../support/fake-library.ts';
 import { FakeMirror } from '../support/fake-mirror.ts';
 
 export interface Answer {
@@ -28,6 +30,7 @@ export interface Asking {
 
 export interface OpenDoors {
   readonly mirror: FakeMirror;
+  readonly library: FakeLibrary;
   readonly server: RunningServer;
   readonly port: number;
   /** Everything logged so far. */
@@ -40,13 +43,20 @@ export interface OpenDoors {
   readonly say: (bytes: string) => Promise<string>;
 }
 
+interface DoorsOptions {
+  readonly level?: 'info' | 'warn';
+  readonly adminToken?: Secret | undefined;
+  readonly publicUrl?: string | undefined;
+}
+
 /** Opens the front doors over a fake mirror on a port of its own; they close with the test. */
 export async function openDoors(
-  options: Partial<Omit<ServerStartOptions, 'log'>> & { readonly level?: 'info' | 'warn' } = {},
+  options: Partial<Omit<ServerStartOptions, 'log' | 'adminToken' | 'publicUrl'>> & DoorsOptions = {},
 ): Promise<OpenDoors> {
   const mirror = new FakeMirror();
+  const library = new FakeLibrary();
   const lines: Readonly<Record<string, unknown>>[] = [];
-  const { level = 'warn', ...rest } = options;
+  const { level = 'warn', adminToken, publicUrl, ...rest } = options;
   const log = openLog({ level, format: 'json' }, lineCollector(lines));
   const server = await startServer({
     listen: { host: '127.0.0.1', port: 0 },
@@ -55,6 +65,10 @@ export async function openDoors(
     provenances: mirror,
     operator: mirror,
     telemetry: mirror,
+    library,
+    explainer: library,
+    adminToken: () => adminToken,
+    publicUrl: () => publicUrl,
     version: '0.0.1',
     clock: systemClock,
     lingerMs: 0,
@@ -72,6 +86,7 @@ export async function openDoors(
   };
   return {
     mirror,
+    library,
     server,
     port,
     lines,

@@ -198,6 +198,7 @@ test('GET / says what this is and which line to paste, without believing the hos
   expect(answer.status).toBe(200);
   expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
   expect(answer.body.toString()).toContain('helm repo add charts <this address>');
-  expect(answer.body.toString()).toContain('/, /stable/, /edge/');
+  expect(answer.body.toString()).toContain('helm repo add stable <this address>/stable');
+  expect(answer.body.toString()).toContain('helm repo add edge <this address>/edge');
   expect(answer.body.toString()).not.toContain('evil');
 });

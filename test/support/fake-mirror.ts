@@ -2,22 +2,18 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 
-import type { ChartVersion } from '../../src/chart/catalog.ts';
 import { digestOf, type Descriptor, type Digest } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
 import type { Holding } from '../../src/chart/holding.ts';
+import type { Decision } from '../../src/chart/select.ts';
 import type { ByteRange, OpenBytes } from '../../src/lib/bytes.ts';
+import type { Filling, FillProgress } from '../../src/mirror/contract/commands.ts';
+import type { ChartRef, Mirror, Provenances, Rendering, RepositoryCatalog } from '../../src/mirror/contract/doors.ts';
 import type {
-  ChartRef,
+  ContestedName,
   FailedVersion,
-  Filling,
-  FillProgress,
-  Mirror,
   Operator,
-  Provenances,
   Readiness,
-  Rendering,
-  RepositoryCatalog,
   RewrittenVersion,
   Status,
   SyncReport,
@@ -26,7 +22,7 @@ import type {
   UpstreamDetails,
   UpstreamStatus,
   UpstreamVersion,
-} from '../../src/mirror/contract.ts';
+} from '../../src/mirror/contract/operator.ts';
 
 interface FakeChart {
   readonly holding: Holding;
@@ -51,6 +47,7 @@ export class FakeMirror implements Mirror, Provenances, Operator, Filling, Telem
   /** Of every upstream. */
   failedVersions: readonly FailedVersion[] = [];
   rewrittenVersions: readonly RewrittenVersion[] = [];
+  contestedNames: readonly ContestedName[] = [];
   syncing: (upstream: string) => Promise<SyncReport> = async () => {
     throw new Error('nobody said what a sync finds');
   };
@@ -101,15 +98,15 @@ export class FakeMirror implements Mirror, Provenances, Operator, Filling, Telem
   }
 
   catalog(): RepositoryCatalog {
-    const versions: ChartVersion[] = [...this.#charts.values()].map(({ holding: { chart, version } }) => ({
-      chart,
-      version,
-      claims: [],
-    }));
+    const refs = [...this.#charts.values()].map(({ holding: { chart, version } }) => ({ chart, version, claims: [] }));
     return {
-      charts: () => new Set(versions.map(({ chart }) => chart)),
-      versions: (name) => versions.filter(({ chart }) => chart === name),
-      find: (name, text) => versions.find(({ chart, version }) => chart === name && version === text),
+      charts: () => new Set(refs.map(({ chart }) => chart)),
+      listed: () => [],
+      decide: (name, text): Decision => {
+        const version = refs.find((one) => one.chart === name && one.version === text);
+        if (!version) return { outcome: 'absent', candidates: [] };
+        return { outcome: 'offered', member: 0, version, claim: undefined, held: undefined, provisional: false };
+      },
     };
   }
 
@@ -148,6 +145,7 @@ export class FakeMirror implements Mirror, Provenances, Operator, Filling, Telem
       version: '0.0.1',
       uptimeSeconds: 7,
       ready: this.ready.ready,
+      configuration: { file: 'test.yaml', loadedAt: '2026-01-01T00:00:00Z', state: 'ok' },
       store: { kind: 'memory', state: 'ok' },
       upstreams: this.upstreams,
     };
@@ -158,8 +156,8 @@ export class FakeMirror implements Mirror, Provenances, Operator, Filling, Telem
   }
 
   upstream(name: string): UpstreamDetails {
-    const { failedVersions, rewrittenVersions } = this;
-    return { ...this.#known(name), failedVersions, rewrittenVersions };
+    const { failedVersions, rewrittenVersions, contestedNames } = this;
+    return { ...this.#known(name), failedVersions, rewrittenVersions, contestedNames };
   }
 
   async sync(name: string, options?: { readonly acceptShrink?: boolean }): Promise<SyncReport> {

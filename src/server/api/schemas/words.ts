@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+import type { Descriptor, Digest } from '../../../chart/digest.ts';
+import { faultCodes } from '../../../chart/fault.ts';
+import type { FaultReport } from '../../../mirror/contract/operator.ts';
+import { describing } from '../exact.ts';
+
+/** RFC 3339. */
+export const time = z.string().meta({ format: 'date-time', examples: ['2026-11-21T10:02:00Z'] });
+
+/** How many of something. */
+export const count = z.int().nonnegative();
+
+/** Of bytes. */
+export const digest = describing<Digest>()(
+  z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]).meta({
+    id: 'Digest',
+    description: 'sha256 of bytes, in lower case.',
+    examples: [`sha256:${'0123456789abcdef'.repeat(4)}`],
+  }),
+);
+
+/** The descriptor of the OCI specification. */
+export const descriptor = describing<Descriptor>()(
+  z.strictObject({ mediaType: z.string(), digest, size: count }).meta({
+    id: 'Descriptor',
+    description: 'Names bytes and says how many there are.',
+  }),
+);
+
+/** How many of each kind, by name. */
+export const tally = z.record(z.string(), count);
+
+const words = {
+  message: z.string().meta({ description: 'What happened, in one sentence.' }),
+  advice: z.string().meta({ description: 'What to do, in another.' }),
+};
+
+/** A fault. */
+export const fault = describing<FaultReport>()(
+  z.strictObject({ code: z.enum(faultCodes), ...words }).meta({
+    id: 'Fault',
+    description: 'What went wrong. The codes are closed and stable.',
+  }),
+);
+
+/** Every answer that is no success. */
+export const errorAnswer = z
+  .strictObject({ error: z.strictObject({ code: z.enum([...faultCodes, 'internal']), ...words }) })
+  .meta({
+    id: 'Error',
+    description: 'What went wrong. `internal` is what nobody foresaw; the log has more.',
+    examples: [
+      {
+        error: {
+          code: 'not-found',
+          message: 'There is no repository stabel here.',
+          advice: 'Is stable meant? There are stable, edge.',
+        },
+      },
+    ],
+  });
