@@ -5,11 +5,12 @@ export interface CheckedConfig {
   readonly file: string;
   readonly settings: readonly (readonly [label: string, value: string])[];
   readonly upstreams: readonly CheckedUpstream[];
+  readonly repositories: readonly CheckedRepository[];
   /** One line each. */
   readonly warnings: readonly string[];
 }
 
-/** One row of the table. */
+/** One row of the table of upstreams. */
 export interface CheckedUpstream {
   readonly name: string;
   readonly type: string;
@@ -18,6 +19,14 @@ export interface CheckedUpstream {
   readonly mirror: string;
   readonly charts: string;
   readonly auth: string;
+}
+
+/** One row of the table of repositories. */
+export interface CheckedRepository {
+  readonly name: string;
+  readonly answersAt: string;
+  readonly upstreams: string;
+  readonly rules: string;
 }
 
 /** What loading a configuration came to: problems, one line each, or what it configures. */
@@ -32,11 +41,20 @@ export interface CheckReport {
 /** Says whether a configuration is valid: every problem on a line of its own, or a summary of what is configured. */
 export function check(outcome: CheckOutcome): CheckReport {
   if ('problems' in outcome) return { text: reportProblems(outcome.problems), exitCode: 2 };
-  const { file, settings, upstreams, warnings } = outcome;
+  const { file, settings, upstreams, repositories, warnings } = outcome;
+  const counted = [
+    count(upstreams.length, 'upstream'),
+    count(repositories.length, 'repository'),
+    count(warnings.length, 'warning'),
+  ];
   const blocks = [
-    [`${file} is valid: ${count(upstreams.length, 'upstream')}, ${count(warnings.length, 'warning')}.`],
+    [`${file} is valid: ${counted.join(', ')}.`],
     alignColumns(settings),
     alignColumns([columns.map((column) => column.toUpperCase()), ...upstreams.map(rowOf)]),
+    alignColumns([
+      ['REPOSITORY', 'ANSWERS AT', 'UPSTREAMS', 'RULES'],
+      ...repositories.map((one) => [one.name, one.answersAt, one.upstreams, one.rules]),
+    ]),
     warnings.map((warning) => `warning: ${warning}`),
   ];
   const text = blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));

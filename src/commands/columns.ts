@@ -12,7 +12,8 @@ export function alignColumns(
   return rows.map((row) => row.map(align).join('  ').trimEnd());
 }
 
-/** `1 upstream`, `2 upstreams`. */
+/** `1 upstream`, `2 upstreams`, `2 repositories`. */
 export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+  if (number === 1) return `1 ${noun}`;
+  return `${number} ${noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
 }

@@ -1,5 +1,5 @@
 import type { FaultCode } from '../chart/fault.ts';
-import type { Prober, Trial } from '../mirror/contract.ts';
+import type { Prober, Trial } from '../mirror/contract/commands.ts';
 import { alignColumns, count } from './columns.ts';
 
 interface ConnectOptions {

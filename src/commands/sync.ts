@@ -1,6 +1,7 @@
 import { Fault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { FailedVersion, Filling, FillProgress, Operator, SyncReport } from '../mirror/contract.ts';
+import type { Filling, FillProgress } from '../mirror/contract/commands.ts';
+import type { FailedVersion, Operator, SyncReport } from '../mirror/contract/operator.ts';
 import { count } from './columns.ts';
 import type { ProgressLine } from './progress.ts';
 

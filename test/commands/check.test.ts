@@ -27,7 +27,10 @@ server: { listen: "[::1]:8080", adminToken: canary }
 store: { s3: { bucket: charts, prefix: a, endpoint: https://s3.corp } }
 upstreams:
   - { name: podinfo, url: "http://a.corp/x?sig=canary", auth: { username: u, password: canary }, mirror: { newest: 3 } }
-  - { name: oci, url: ghcr.io/a/b, interval: 0 }
+  - { name: oci, url: ghcr.io/a/b, interval: 0, versions: ">=1" }
+repositories:
+  - { name: stable, root: true, upstreams: [oci, podinfo], owners: { "corp-*": oci }, cooldown: 72h }
+  - { name: all }
 `,
     );
     const config = configOf(loaded);
@@ -36,17 +39,22 @@ upstreams:
     expect(exitCode).toBe(0);
     expect(text).not.toContain('canary');
     expect(text.replace(/warning: .*config\.yaml/, 'warning: config.yaml'))
-      .toBe(`config.yaml is valid: 2 upstreams, 1 warning.
+      .toBe(`config.yaml is valid: 2 upstreams, 2 repositories, 1 warning.
 
 listen       [::1]:8080 (HTTP)
 operations   same
+public url   none: the address that was asked
 admin token  set
 store        bucket charts at https://s3.corp, below a/
 log          info, pretty on a terminal, else json
 
 NAME     TYPE              URL                INTERVAL  MIRROR    AUTH                    CHARTS
 podinfo  chart-repository  http://a.corp/x    2m        newest 3  user name and password  *
-oci      registry          oci://ghcr.io/a/b  by hand   all       none                    the url itself, or what is asked for
+oci      registry          oci://ghcr.io/a/b  by hand   all       none                    the url itself, or what is asked for; versions >=1
+
+REPOSITORY  ANSWERS AT   UPSTREAMS     RULES
+stable      /, /stable/  oci, podinfo  corp-* from oci alone; cooldown 72h
+all         /all/        podinfo, oci  none
 
 warning: config.yaml:5:27 upstreams[0].url: the credentials are sent to a.corp without TLS, where others can read them
 `);

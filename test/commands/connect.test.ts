@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { connect } from '../../src/commands/connect.ts';
-import type { Trial } from '../../src/mirror/contract.ts';
+import type { Trial } from '../../src/mirror/contract/commands.ts';
 
 const signal = new AbortController().signal;
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { Fault } from '../../src/chart/fault.ts';
 import { sync, type SyncRound } from '../../src/commands/sync.ts';
-import type { SyncReport } from '../../src/mirror/contract.ts';
+import type { SyncReport } from '../../src/mirror/contract/operator.ts';
 import { ManualClock } from '../support/clock.ts';
 import { FakeMirror, upstreamStatus } from '../support/fake-mirror.ts';
 import { faultOf } from '../support/http.ts';
