@@ -1,25 +1,32 @@
-import { readFile } from 'node:fs/promises';
-
 import type { Digest } from './chart/digest.ts';
 import { Fault, reviveFault, type PlainFault } from './chart/fault.ts';
-import type { Closable, WorkerThread } from './compose/parts.ts';
-import { openUpstream } from './compose/upstreams.ts';
+import { Fleet } from './compose/fleet.ts';
+import { FrontDoors } from './compose/front-doors.ts';
+import type { WorkerThread } from './compose/parts.ts';
+import { documentsOn } from './compose/threads.ts';
 import type { Config, StoreConfig } from './config/config.ts';
 import type { ExpectedChart } from './formats/chart-archive.ts';
-import type { Clock } from './lib/clock.ts';
+import { timestamp, type Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { isGone, thisProcess } from './lib/process-id.ts';
 import { Thread, ThreadDied } from './lib/thread.ts';
-import type { Filling, Inspector, Operator, Prober } from './mirror/contract.ts';
+import type { Filling, Inspector, Prober } from './mirror/contract/commands.ts';
+import type { Explainer } from './mirror/contract/explain.ts';
+import type { ConfigurationStatus, Operator } from './mirror/contract/operator.ts';
+import type { Planner } from './mirror/contract/plan.ts';
+import { Documents } from './mirror/documents.ts';
 import type { Retention } from './mirror/duties.ts';
 import { Engine } from './mirror/engine.ts';
+import { EngineExplainer } from './mirror/explain.ts';
 import type { ArchiveCheck } from './mirror/fetch.ts';
 import { StoreInspector } from './mirror/fsck/inspector.ts';
 import { Intake } from './mirror/intake.ts';
+import { EngineLibrary } from './mirror/library.ts';
 import { EngineOperator } from './mirror/operator.ts';
+import { planner } from './mirror/plan.ts';
 import { prober } from './mirror/prober.ts';
 import { Reader } from './mirror/reader.ts';
-import { startServer, type RunningServer } from './server/start.ts';
+import type { RunningServer } from './server/start.ts';
 import { Blobs } from './store/blobs.ts';
 import type { PreparedStore } from './store/contract.ts';
 import { openFilesystem } from './store/filesystem.ts';
@@ -36,6 +43,8 @@ export interface Surroundings {
   readonly version: string;
   /** When the store is swept, other than usual. */
   readonly retention?: Retention;
+  /** What the status says of the configuration; absent where it is loaded once. */
+  readonly configuration?: () => ConfigurationStatus;
 }
 
 /** Chartroom, built but not begun. */
@@ -45,8 +54,15 @@ export interface Chartroom {
   readonly filling: Filling;
   readonly inspector: Inspector;
   readonly prober: Prober;
+  readonly explainer: Explainer;
+  readonly planner: Planner;
   /** Contacts the store. Rejects with 'store-failed' when it is not there or not ours. */
   readonly prepareStore: () => Promise<void>;
+  /**
+   * Works by another configuration from now on, as far as that is possible without a restart. Rejects, and changes
+   * nothing, when what the store has for it cannot be read.
+   */
+  reconfigure(config: Config): Promise<void>;
   /** Opens the front doors. Rejects with 'unavailable' when a port or a certificate cannot be had. */
   serve(): Promise<RunningServer>;
   /** Ends what is under way, commits it, and gives back threads and connections. */
@@ -63,30 +79,36 @@ const maxInspectedBytes = 128 * 1024 * 1024;
 
 /** Puts every part in its place. Nothing is contacted yet. */
 export function compose(surroundings: Surroundings): Chartroom {
-  const { config, clock, log, version, retention } = surroundings;
-  const { server } = config;
+  const { config, clock, log, version, retention, configuration = loadedOnce(surroundings) } = surroundings;
   const catalogs = openThread(catalogHeapMiB);
   const archives = openThread(archiveHeapMiB);
-  const clients = new Set<Closable>();
   const opened = openStore(config.store, surroundings);
   const { store, fault } = watchStore(opened.store);
   const onDamage = (digest: Digest): void => log.error({ digest }, 'a blob in the store is damaged: it is not served');
   const blobs = new Blobs(store, { clock, onDamage });
-  const parts = { ...surroundings, catalogs, archives, clients, contexts: new SecureContexts() };
-  const remotes = config.upstreams.map((upstream) => openUpstream(upstream, parts));
+  const fleet = new Fleet({ ...surroundings, catalogs, archives, contexts: new SecureContexts() });
+  const remotes = fleet.open(config.upstreams);
   const upstreams = remotes.map(({ settings }) => settings);
+  const { repositories } = config;
+  let current = config;
   const check = archiveCheckOn(archives);
   const { prepare: prepareStore, tidy } = opened;
   const self = thisProcess();
   const kept = { store, prepareStore, tidy, retention, blobs };
-  const engine = new Engine({ ...kept, upstreams, jobs: catalogs, check, self, isGone, clock, log });
+  const engine = new Engine({ ...kept, upstreams, repositories, jobs: catalogs, check, self, isGone, clock, log });
   const operator = new EngineOperator(engine, {
     version,
+    configuration,
     storeKind: config.store.kind,
     storeFault: fault,
     storeIsShared: opened.conditional,
   });
-  const reader = new Reader(engine, { coldWaitMs: server.coldWaitMs });
+  const reader = new Reader(engine, { coldWaitMs: () => current.server.coldWaitMs });
+  const explainer = new EngineExplainer(engine);
+  const documents = new Documents({ store, mirror: reader, extract: documentsOn(archives), log });
+  const library = new EngineLibrary({ engine, mirror: reader, documents });
+  const faces = { mirror: reader, provenances: reader, operator, telemetry: operator, explainer, library };
+  const doors = new FrontDoors(config, { ...faces, version, log, clock });
   const describe = (bytes: Uint8Array) => archives.run('describeArchive', bytes);
   const intake = new Intake(maxInspectedBytes);
   return {
@@ -95,23 +117,24 @@ export function compose(surroundings: Surroundings): Chartroom {
     filling: operator,
     inspector: new StoreInspector({ store, blobs, jobs: catalogs, upstreams, check, describe, intake, clock }),
     prober: prober({ upstreams: remotes, storeKind: config.store.kind, prepareStore, clock }),
+    explainer,
+    planner: planner({ store, jobs: catalogs, upstreams, repositories, clock }),
     prepareStore,
-    serve: async () =>
-      startServer({
-        ...server,
-        tls: server.tls && { cert: await readPem(server.tls.certFile), key: await readPem(server.tls.keyFile) },
-        mirror: reader,
-        provenances: reader,
-        operator,
-        telemetry: operator,
-        version,
-        log,
-        clock,
-      }),
+    reconfigure: async (wanted) => {
+      const next = fleet.open(wanted.upstreams);
+      const composition = { upstreams: next.map(({ settings }) => settings), repositories: wanted.repositories };
+      await engine.reconfigure(composition, () => {
+        current = wanted;
+        doors.use(wanted);
+      });
+      fleet.keepOnly(next);
+      await doors.renewCertificate();
+    },
+    serve: () => doors.open(),
     close: async () => {
       await engine.stop();
       opened.close();
-      await Promise.all([catalogs.close(), archives.close(), ...[...clients].map((client) => client.close())]);
+      await Promise.all([catalogs.close(), archives.close(), fleet.close()]);
     },
   };
 }
@@ -133,14 +156,9 @@ function openStore(config: StoreConfig, { clock, log }: Surroundings): PreparedS
   return openFilesystem({ path: config.path, clock });
 }
 
-async function readPem(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new Fault('unavailable', `${file} cannot be read.`, 'Check server.tls and the permissions of the file.', {
-      cause: error,
-    });
-  }
+function loadedOnce({ config, clock }: Surroundings): () => ConfigurationStatus {
+  const status = { file: config.file, loadedAt: timestamp(clock.now()), state: 'ok' } as const;
+  return () => status;
 }
 
 function archiveCheckOn(archives: WorkerThread): ArchiveCheck {

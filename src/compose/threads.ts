@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Fault } from '../chart/fault.ts';
 import type { ArchiveChart } from '../formats/chart-archive.ts';
+import type { ChartDocuments } from '../formats/chart-documents.ts';
 import { movable } from '../lib/bytes.ts';
 import { sendOn, type Batch } from '../lib/gathering.ts';
 import { ThreadDied } from '../lib/thread.ts';
@@ -11,6 +12,17 @@ import type { WorkerThread } from './parts.ts';
 /** Looks into archives in a thread; the bytes are its own from then on. */
 export function inspectOn(archives: WorkerThread): (bytes: Uint8Array) => Promise<ArchiveChart> {
   return (bytes) => archives.run('describeArchive', bytes);
+}
+
+/** Takes the documents out of archives in a thread. */
+export function documentsOn(archives: WorkerThread): (bytes: Uint8Array) => Promise<ChartDocuments> {
+  return async (bytes) => {
+    try {
+      return await archives.run('readDocuments', bytes);
+    } catch (error) {
+      throw error instanceof ThreadDied ? unreadable(error) : error;
+    }
+  };
 }
 
 /** Reads an index in a thread, which gets it while it arrives. */
@@ -35,6 +47,15 @@ function tooHeavy(upstream: string, cause: ThreadDied): Fault {
     'listing-invalid',
     `${upstream}: reading index.yaml took more memory or time than it may.`,
     'The last good listing stays. Look at the index: it is very large, or built to be hard to read.',
+    { cause },
+  );
+}
+
+function unreadable(cause: ThreadDied): Fault {
+  return new Fault(
+    'archive-invalid',
+    'Looking into the archive took more memory or time than it may.',
+    'Its publisher must say what is in it.',
     { cause },
   );
 }
