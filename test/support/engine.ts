@@ -1,13 +1,16 @@
 import { Fault } from '../../src/chart/fault.ts';
+import { everyVersion } from '../../src/chart/ranges.ts';
+import { noRules, type RepositoryRules } from '../../src/chart/rules.ts';
 import { checkArchive } from '../../src/formats/chart-archive.ts';
 import { readAll } from '../../src/lib/bytes.ts';
 import { openLog } from '../../src/lib/log.ts';
 import type { ProcessId } from '../../src/lib/process-id.ts';
-import type { SyncReport, UpstreamStatus } from '../../src/mirror/contract.ts';
+import type { SyncReport, UpstreamStatus } from '../../src/mirror/contract/operator.ts';
 import type { Retention } from '../../src/mirror/duties.ts';
 import { Engine } from '../../src/mirror/engine.ts';
 import { mirrorJobs } from '../../src/mirror/jobs.ts';
 import type { Known } from '../../src/mirror/known.ts';
+import type { Composition } from '../../src/mirror/lineup.ts';
 import { EngineOperator } from '../../src/mirror/operator.ts';
 import { Reader } from '../../src/mirror/reader.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
@@ -87,9 +90,17 @@ export function kindOf(key: string): string {
 
 export type TestUpstream = FakeUpstream | ({ readonly upstream: Upstream } & Partial<UpstreamSettings>);
 
+/** A repository of all upstreams without rules, but for what is said here. */
+export type TestRepository = Partial<RepositoryRules> & {
+  readonly upstreams?: readonly string[];
+  readonly root?: boolean;
+};
+
 export interface EngineOptions {
   /** By name. The fake itself stands for usual settings, which fetch nothing ahead. */
   readonly upstreams: Readonly<Record<string, TestUpstream>>;
+  /** By name; absent for `all`. Of several none is the root unless it says so. */
+  readonly repositories?: Readonly<Record<string, TestRepository>> | undefined;
   readonly store?: ObjectStore;
   readonly clock?: ManualClock;
   readonly coldWaitMs?: number;
@@ -121,6 +132,8 @@ export class TestEngine {
   readonly logged: { readonly level: number; readonly msg: string; readonly [field: string]: unknown }[] = [];
   /** Names of the jobs that ran. */
   readonly ran: string[] = [];
+  /** Awaited before a job runs. */
+  beforeJob: ((job: string) => Promise<void>) | undefined;
 
   constructor(options: EngineOptions) {
     const store = options.store ?? memoryStore();
@@ -132,7 +145,7 @@ export class TestEngine {
     const { maxHotBytes } = options;
     const blobs = new Blobs(store, { clock: this.clock, ...(maxHotBytes !== undefined && { maxHotBytes }) });
     this.engine = new Engine({
-      upstreams: Object.entries(options.upstreams).map(([name, one]) => settingsOf(name, one)),
+      ...compositionOf(options),
       store,
       prepareStore: () => openLayout(store),
       blobs,
@@ -140,6 +153,7 @@ export class TestEngine {
         run: async (job, input) => {
           this.ran.push(job);
           options.beforeJob?.(job);
+          if (this.beforeJob) await this.beforeJob(job);
           return mirrorJobs[job](input as never) as never;
         },
       },
@@ -151,9 +165,10 @@ export class TestEngine {
       clock: this.clock,
       log,
     });
-    this.reader = new Reader(this.engine, { coldWaitMs: options.coldWaitMs ?? 25_000 });
+    this.reader = new Reader(this.engine, { coldWaitMs: () => options.coldWaitMs ?? 25_000 });
     this.operator = new EngineOperator(this.engine, {
       version: '0.0.0',
+      configuration: () => ({ file: 'test.yaml', loadedAt: '2026-01-01T00:00:00Z', state: 'ok' }),
       storeKind: 'memory',
       storeFault: () => undefined,
       storeIsShared: () => true,
@@ -185,6 +200,11 @@ export class TestEngine {
 
   async provenance(chart: string, version: string): Promise<Buffer | undefined> {
     return (await this.reader.provenance({ repository: 'all', chart, version }))?.bytes;
+  }
+
+  /** Has the engine work by other settings. */
+  reconfigure(options: Pick<EngineOptions, 'upstreams' | 'repositories'>): Promise<void> {
+    return this.engine.reconfigure(compositionOf(options));
   }
 
   /** What the engine knows of an upstream. */
@@ -227,6 +247,18 @@ export async function pass(clock: ManualClock, ms: number, stepMs = 500): Promis
   }
 }
 
+function compositionOf({ upstreams, repositories = { all: { root: true } } }: EngineOptions): Composition {
+  return {
+    upstreams: Object.entries(upstreams).map(([name, one]) => settingsOf(name, one)),
+    repositories: Object.entries(repositories).map(([name, { upstreams: members, root = false, ...rules }]) => ({
+      name,
+      root,
+      upstreams: members ?? Object.keys(upstreams),
+      rules: { ...noRules, ...rules },
+    })),
+  };
+}
+
 function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
   const { upstream, ...more } = 'upstream' in one ? one : { upstream: one };
   return {
@@ -246,6 +278,7 @@ function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
     maxArchiveBytes: 1024 * 1024,
     unlisted: false,
     charts: ['*'],
+    versions: everyVersion,
     ...more,
   };
 }

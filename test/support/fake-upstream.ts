@@ -24,6 +24,10 @@ export interface Row {
   readonly provenance?: Buffer | undefined;
   /** What its listing, or its description, promises. */
   readonly digest?: Digest | undefined;
+  /** When it was made, as its listing says. */
+  readonly created?: string | undefined;
+  /** Further fields of its Chart.yaml. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** For a registry: a tag of something else. */
   readonly notAChart?: boolean | undefined;
 }
@@ -51,7 +55,7 @@ export class FakeUpstream implements Upstream {
 
   /** Lists one more version, by default with an archive that is what it should be. */
   async publish(chart: string, version: string, more: Partial<Row> = {}): Promise<Row> {
-    const archive = 'archive' in more ? more.archive : await chartArchive({ name: chart, version });
+    const archive = 'archive' in more ? more.archive : await chartArchive({ name: chart, version, ...more.metadata });
     const digest = archive && digestOf(archive);
     const row = { chart, version, source: `${chart}-${version}`, digest, ...more, archive };
     this.rows.push(row);
@@ -130,8 +134,8 @@ function tagOf({ chart, version, source }: Row): Claim {
 }
 
 function claimOf(row: Row): Claim {
-  const metadata = JSON.stringify({ name: row.chart, version: row.version, apiVersion: 'v2' });
-  return { ...tagOf(row), digest: row.digest, metadata };
+  const metadata = JSON.stringify({ name: row.chart, version: row.version, apiVersion: 'v2', ...row.metadata });
+  return { ...tagOf(row), digest: row.digest, created: row.created, metadata };
 }
 
 async function* chunksOf(bytes: Buffer): AsyncIterable<Uint8Array> {

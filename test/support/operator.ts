@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { stringify } from 'yaml';
 
-import type { UpstreamDetails, UpstreamStatus } from '../../src/mirror/contract.ts';
+import type { UpstreamDetails, UpstreamStatus } from '../../src/mirror/contract/operator.ts';
 import { startChartroom, type Chartroom } from './chartroom.ts';
 import { run, type Finished } from './process.ts';
 
