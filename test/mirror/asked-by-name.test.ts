@@ -59,3 +59,66 @@ describe.each(['not-a-chart', 'too-large', 'archive-invalid'] as const)('a tag t
     });
   });
 });
+
+test('a tag that was no chart is one as soon as somebody asks for it after it was', async () => {
+  const { upstream, chartroom } = await registry();
+  await upstream.publish('demo', '0.9.0');
+  await chartroom.archive('demo', '0.9.0');
+  await upstream.publish('demo', '1.0.0', { notAChart: true });
+  expect((await faultOf(chartroom.archive('demo', '1.0.0'))).code).toBe('not-a-chart');
+  await pass(chartroom.clock, 15_000, 5_000);
+  upstream.withdraw('demo', '1.0.0');
+  const { archive } = await upstream.publish('demo', '1.0.0', { metadata: { description: 'a chart by now' } });
+
+  expect(await chartroom.archive('demo', '1.0.0')).toEqual(archive);
+});
+
+describe('a registry that is configured otherwise', () => {
+  const other = (upstream: FakeUpstream) => ({
+    upstreams: { ghcr: { upstream, type: 'registry', unlisted: true, concurrency: 5 } },
+  });
+
+  test('is asked again at once, whatever was said before', async () => {
+    const { upstream, chartroom } = await registry();
+    expect((await faultOf(chartroom.archive('demo', '1.0.0'))).code).toBe('not-found');
+    const { archive } = await upstream.publish('demo', '1.0.0');
+    await chartroom.reconfigure(other(upstream));
+
+    expect(await chartroom.archive('demo', '1.0.0')).toEqual(archive);
+  });
+
+  test('while it is asked answers by what it is then, and what the one before had is not listed', async () => {
+    const { upstream, chartroom } = await registry();
+    await upstream.publish('demo', '1.0.0');
+    const gate = Promise.withResolvers<void>();
+    upstream.before.find = () => gate.promise;
+    const successor = new FakeUpstream('registry');
+    const { archive } = await successor.publish('demo', '1.0.0', { metadata: { description: 'another' } });
+
+    const asked = chartroom.archive('demo', '1.0.0');
+    const absent = faultOf(chartroom.archive('demo', '2.0.0'));
+    await turn();
+    await chartroom.reconfigure(other(successor));
+    gate.resolve();
+
+    expect(await asked).toEqual(archive);
+    expect((await absent).code).toBe('not-found');
+    expect(upstream.count('open')).toBe(0);
+  });
+
+  test('away while it is asked leaves the question to the one that is there instead', async () => {
+    const { upstream, chartroom } = await registry();
+    const gate = Promise.withResolvers<void>();
+    upstream.before.find = () => gate.promise;
+    const quay = new FakeUpstream('registry');
+
+    const asked = chartroom.archive('demo', '1.0.0');
+    await turn();
+    await chartroom.reconfigure({ upstreams: { quay: { upstream: quay, type: 'registry', unlisted: true } } });
+    await chartroom.timedSync('quay');
+    const { archive } = await quay.publish('demo', '1.0.0');
+    gate.resolve();
+
+    expect(await asked).toEqual(archive);
+  });
+});

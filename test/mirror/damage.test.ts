@@ -79,7 +79,7 @@ describe.each(['lost', 'cut'] as const)('a catalog that is %s', (how) => {
     await pass(again.clock, hour, 60_000);
     expect((await faultOf(again.operator.sync('nexus'))).code).toBe('store-failed');
 
-    expect(store.writes.filter((key) => key !== 'lease.json')).toEqual([]);
+    expect(store.writes.filter((key) => key !== 'lease.json' && key !== 'serving.json')).toEqual([]);
     await again.engine.stop();
   });
 
@@ -102,6 +102,48 @@ describe.each(['lost', 'cut'] as const)('a catalog that is %s', (how) => {
     await again.operator.sync('nexus');
     expect(again.versions('demo')).toEqual(['2.0.0', '1.0.0']);
     await again.engine.stop();
+  });
+
+  test('is not waited for with what was fetched since, once nobody wants the upstream', async () => {
+    const { upstreams, inner, chartroom } = await filled();
+    await upstreams.nexus.publish('demo', '2.0.0');
+    await chartroom.operator.sync('nexus');
+    const reader = await openEngine({ upstreams, store: inner });
+    const known = new Set(await keysUnder(inner, 'catalogs/'));
+    await upstreams.nexus.publish('demo', '3.0.0');
+    await chartroom.operator.sync('nexus');
+    const [fresh = ''] = (await keysUnder(inner, 'catalogs/')).filter((key) => !known.has(key));
+    await damage(inner, fresh);
+    await reader.engine.committed.follow();
+    await reader.archive('demo', '2.0.0');
+    await pass(reader.clock, 15_000, 5_000);
+    expect(reader.clock.sleeping).toBe(1);
+
+    await reader.reconfigure({ upstreams: { other: upstreams.other } });
+    await pass(reader.clock, 15_000, 5_000);
+    expect(reader.clock.sleeping).toBe(0);
+  });
+
+  test('takes no index away that is served: a configuration that would is refused until it is back', async () => {
+    const { upstreams, inner, chartroom, catalog } = await filled();
+    const { nexus, other } = upstreams;
+    await chartroom.reconfigure({ upstreams: { other } });
+    await chartroom.operator.sync('other');
+    await other.publish('else', '2.0.0');
+    await chartroom.operator.sync('other');
+    const before = chartroom.index;
+    const repair = await damage(inner, catalog);
+
+    expect(await faultOf(chartroom.reconfigure({ upstreams: { nexus, other } }))).toMatchObject({
+      code: 'store-failed',
+      message: expect.stringMatching(/^The repository all would have no index any more: The catalog sha256:/),
+    });
+    expect(chartroom.index).toBe(before);
+
+    await repair();
+    await chartroom.reconfigure({ upstreams: { nexus, other } });
+    expect(chartroom.versions('demo')).toEqual(['1.0.0']);
+    await chartroom.engine.stop();
   });
 
   test('costs nothing in a process that had read it: all of it goes on being served', async () => {

@@ -2,7 +2,7 @@ import { Catalog } from '../../src/chart/catalog.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { Snapshot } from '../../src/chart/holding.ts';
 import { checkArchive, describeArchive } from '../../src/formats/chart-archive.ts';
-import type { Finding } from '../../src/mirror/contract.ts';
+import type { Finding } from '../../src/mirror/contract/commands.ts';
 import { StoreInspector } from '../../src/mirror/fsck/inspector.ts';
 import { Intake } from '../../src/mirror/intake.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
@@ -115,6 +115,7 @@ function settingsOf({ nexus, ghcr }: Pick<World, 'nexus' | 'ghcr'>, retired: boo
     maxArchiveBytes: 1024 * 1024,
     unlisted: false,
     charts: ['*'],
+    versions: [],
   };
   return [
     { ...usual, name: 'nexus', type: 'chart-repository', upstream: nexus },

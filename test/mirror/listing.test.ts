@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { Fault } from '../../src/chart/fault.ts';
-import { kindOf, openEngine, watchedStore } from '../support/engine.ts';
+import { kindOf, openEngine, turn, watchedStore } from '../support/engine.ts';
 import { FakeUpstream, unreachable } from '../support/fake-upstream.ts';
 import { faultOf } from '../support/http.ts';
 
@@ -132,6 +132,30 @@ describe('a listing', () => {
     const chartroom = await openEngine({ upstreams: { nexus: { upstream, charts: ['!*'] } } });
 
     expect((await faultOf(chartroom.operator.sync('nexus'))).code).toBe('no-charts-found');
+  });
+
+  test('is answered by what is in it also when it is looked over for somebody else just now', async () => {
+    const upstreams = { nexus: new FakeUpstream(), other: new FakeUpstream() };
+    await upstreams.nexus.publish('demo', '1.0.0');
+    await upstreams.other.publish('else', '1.0.0');
+    const store = watchedStore();
+    const chartroom = await openEngine({ upstreams, repositories: { all: { upstreams: ['other'] } }, store });
+    for (let round = 0; round < 3; round += 1) await chartroom.operator.sync('other');
+    const [committed, surveyed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    // the state names it by then
+    store.beforeRead = (key) => (kindOf(key) === 'catalogs' ? committed.promise : undefined);
+    chartroom.beforeJob = (job) => (job === 'survey' ? surveyed.promise : Promise.resolve());
+    const report = chartroom.operator.sync('nexus');
+    await turn();
+    const unchanged = chartroom.operator.sync('other');
+    await turn();
+
+    committed.resolve();
+    await turn();
+    surveyed.resolve();
+
+    expect(await report).toMatchObject({ charts: 1, versions: 1 });
+    expect(await unchanged).toMatchObject({ unchanged: true });
   });
 
   test('tells how many of its rows were dropped, and why', async () => {

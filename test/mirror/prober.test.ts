@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { Fault } from '../../src/chart/fault.ts';
-import type { Prober, Trial } from '../../src/mirror/contract.ts';
+import type { Prober, Trial } from '../../src/mirror/contract/commands.ts';
 import { prober } from '../../src/mirror/prober.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -44,6 +44,7 @@ function settingsOf(name: string, upstream: FakeUpstream, more: Partial<Upstream
     maxArchiveBytes: 1024,
     unlisted: false,
     charts: ['*'],
+    versions: [],
     ...more,
   };
 }

@@ -57,6 +57,23 @@ describe('a registry with two thousand known tags and none new', () => {
   });
 });
 
+describe('a registry that is configured otherwise while its tags are looked at', () => {
+  test('is asked for none of the others once it is retired', async () => {
+    const { upstream, upstreams, chartroom, clock } = await registry(40, 20, { intervalMs: 2_400_000 });
+    const gate = Promise.withResolvers<void>();
+    upstream.before.find = () => gate.promise;
+    await pass(clock, 26 * hour, intervalMs);
+    expect(looks(upstream)).toHaveLength(1);
+
+    await chartroom.reconfigure({ upstreams: { ghcr: { ...upstreams.ghcr, retired: true } } });
+    gate.resolve();
+    await pass(clock, hour, intervalMs);
+
+    expect(looks(upstream)).toHaveLength(1);
+    await chartroom.engine.stop();
+  });
+});
+
 describe('a tag that moved', () => {
   const move = async (upstream: FakeUpstream, word: string) => {
     const archive = await chartArchive({ name: 'chart-0', version: '1.0.0' }, { 'README.md': word });

@@ -42,7 +42,7 @@ describe("a registry's tags", () => {
     await turn();
     // an index without any of them would be an empty one by accident
     expect(() => chartroom.index).toThrow(/None of the tags .* is described yet/);
-    expect(chartroom.operator.readiness()).toMatchObject({ ready: false, waitingFor: ['index'] });
+    expect(chartroom.operator.readiness()).toMatchObject({ ready: false, waitingFor: ['index of all'] });
     await pass(chartroom.clock, 10_000);
     expect(chartroom.versions('a')).toEqual(['3.0.0', '2.0.0']);
 

@@ -6,38 +6,15 @@ import type { Holding } from '../../src/chart/holding.ts';
 import { sweep } from '../../src/mirror/retention/sweep.ts';
 import { Tables } from '../../src/mirror/tables.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
-import { blobKey, catalogKey, firstHoldingKey, snapshotKey } from '../../src/store/layout.ts';
+import { blobKey, firstHoldingKey } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { recordBytes } from '../../src/store/records.ts';
 import { ManualClock } from '../support/clock.ts';
-import { claimOf, commit, hold, jobsHere, keysOf, putBlob, stateOf } from '../support/kept-store.ts';
+import { claimOf, commit, hold, jobsHere, keysOf, putBlob } from '../support/kept-store.ts';
+import { missing, stepping, type Around } from '../support/stepping-store.ts';
 
 const day = 24 * 60 * 60 * 1000;
 const contents = ['one', 'two'].map((text) => Buffer.from(text));
-
-/** What happens right before and right after every step of somebody's work on a store; either may throw. */
-type Around = (step: string, at: 'before' | 'after') => Promise<void>;
-
-/** A store of which every step is told. */
-function stepping(inner: ObjectStore, around: Around): ObjectStore {
-  const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    await around(name, 'before');
-    const result = await work();
-    await around(name, 'after');
-    return result;
-  };
-  return {
-    head: (key) => step(`head ${key}`, () => inner.head(key)),
-    read: (key, range) => step(`read ${key}`, () => inner.read(key, range)),
-    write: (key, bytes, onlyIf) => step(`write ${key}`, () => inner.write(key, bytes, onlyIf)),
-    remove: (key) => step(`remove ${key}`, () => inner.remove(key)),
-    async *list(prefix) {
-      await around(`list ${prefix}`, 'before');
-      yield* inner.list(prefix);
-      await around(`list ${prefix}`, 'after');
-    },
-  };
-}
 
 /** A store that was used a while ago and holds old blobs which nobody named, and old tables. */
 async function oldStore() {
@@ -75,21 +52,6 @@ async function* fillInSteps(store: ObjectStore, chart: string, content: Buffer):
 async function fill(store: ObjectStore, chart: string, content: Buffer): Promise<void> {
   const steps = fillInSteps(store, chart, content);
   while (!(await steps.next()).done);
-}
-
-/** Blobs that a record names, and tables that the state names, and that are not there. */
-async function missing(store: ObjectStore): Promise<readonly string[]> {
-  const named: string[] = [];
-  for (const key of await keysOf(store, 'holdings/')) {
-    const found = await store.read(key);
-    named.push(blobKey((JSON.parse(String(found?.body)) as Holding).archive.digest));
-  }
-  for (const { catalog, snapshot } of Object.values((await stateOf(store))?.upstreams ?? {})) {
-    if (catalog) named.push(catalogKey(catalog));
-    if (snapshot) named.push(snapshotKey(snapshot));
-  }
-  const found = await Promise.all(named.map((key) => store.head(key)));
-  return named.filter((_, at) => found[at] === undefined);
 }
 
 /** Every step of an undisturbed sweep, in order. */

@@ -80,7 +80,7 @@ describe('a sweep', () => {
 
     const swept = await sweepNow({ tidy: async (olderThanMs) => olderThanMs / hour });
 
-    expect(swept).toEqual({ blobs: 1, tables: 2, bytes: 3 * garbage.length, leftovers: 24 });
+    expect(swept).toEqual({ blobs: 1, tables: 2, derived: 0, bytes: 3 * garbage.length, leftovers: 24, left: 0 });
     expect(await keysOf(store, '')).toEqual(kept);
   });
 

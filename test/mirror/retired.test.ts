@@ -79,6 +79,20 @@ function ref(version: string) {
   return { repository: 'all', chart: 'demo', version };
 }
 
+test('an upstream is ok after it was retired by a reload, and says of no success once the store knows nothing of it', async () => {
+  const upstream = new FakeUpstream();
+  await upstream.publish('demo', '1.0.0');
+  const other = new FakeUpstream();
+  const chartroom = await openEngine({ upstreams: { nexus: upstream, other } });
+  await chartroom.operator.sync('nexus');
+  await chartroom.reconfigure({ upstreams: { nexus: { upstream, retired: true }, other } });
+  expect(chartroom.status('nexus')).toMatchObject({ state: 'ok', lastSuccess: '2026-01-01T00:00:00Z' });
+
+  chartroom.engine.known[0]?.forget();
+  const { state, lastSuccess } = chartroom.status('nexus');
+  expect({ state, lastSuccess }).toEqual({ state: 'never', lastSuccess: undefined });
+});
+
 test('what one retired upstream held is kept from another that lists the same name', async () => {
   const { chartroom, store, settings } = await retired();
   await chartroom.engine.stop();

@@ -48,6 +48,27 @@ describe('what happened at an upstream', () => {
     });
   });
 
+  test('is not counted twice while what was begun under earlier settings comes to its end', async () => {
+    const { upstream, chartroom, activity, sync } = await serving({ mirror: 'all' });
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    upstream.before.open = () => gates[0].promise;
+    await sync();
+    await turn();
+    const another = new FakeUpstream();
+    another.rows = upstream.rows;
+    another.before.open = () => gates[1].promise;
+    await chartroom.reconfigure({ upstreams: { nexus: { upstream: another, concurrency: 1, mirror: 'all' } } });
+    await sync();
+    await turn();
+
+    gates[0].resolve();
+    await turn();
+    expect(activity().queued).toBe(3);
+    gates[1].resolve();
+    await chartroom.operator.settled();
+    expect(activity().queued).toBe(0);
+  });
+
   test('is counted too when it failed, and when lost bytes came back', async () => {
     const { upstream, store, chartroom, activity, sync } = await serving();
     await sync();

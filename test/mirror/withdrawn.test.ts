@@ -110,7 +110,7 @@ describe('a version that upstream no longer lists, with drop', () => {
     await syncTimes(chartroom, 1);
 
     expect(chartroom.versions('demo')).toEqual(['1.2.0', '1.1.0']);
-    expect(chartroom.reader.catalog('all').find('demo', '1.0.0')).toBeUndefined();
+    expect(chartroom.reader.catalog('all').decide('demo', '1.0.0').outcome).toBe('hidden');
     expect((await faultOf(chartroom.archive('demo', '1.0.0'))).code).toBe('not-found');
     expect((await faultOf(chartroom.provenance('demo', '1.0.0'))).code).toBe('not-found');
     expect(await chartroom.archive('demo', '1.1.0')).toBeDefined();
@@ -127,6 +127,18 @@ describe('a version that upstream no longer lists, with drop', () => {
     expect(chartroom.versions('demo')).toEqual(['1.2.0', '1.1.0', '1.0.0']);
     expect(await chartroom.archive('demo', '1.0.0')).toEqual(rows[0]?.archive);
     expect(upstream.count('open archive demo-1.0.0')).toBe(1);
+  });
+
+  test('is offered as soon as somebody asks for it by name and upstream lists it again', async () => {
+    const { upstream, chartroom } = await held({ withdrawn: 'drop' });
+    const rows = upstream.rows;
+    upstream.withdraw('demo', '1.0.0');
+    await syncTimes(chartroom, 3);
+    await pass(chartroom.clock, 10_000, 10_000);
+    upstream.rows = rows;
+
+    expect(await chartroom.archive('demo', '1.0.0')).toEqual(rows[0]?.archive);
+    expect(chartroom.versions('demo')).toEqual(['1.2.0', '1.1.0', '1.0.0']);
   });
 
   test('comes back when keep is set again, and goes when drop is, without a sync', async () => {

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+
+import { readDocuments } from '../../src/formats/chart-documents.ts';
+import { openLog } from '../../src/lib/log.ts';
+import { Documents } from '../../src/mirror/documents.ts';
+import { EngineExplainer } from '../../src/mirror/explain.ts';
+import { EngineLibrary } from '../../src/mirror/library.ts';
+import { openDoors } from '../server/open-doors.ts';
+import { pass, type TestEngine } from '../support/engine.ts';
+import { hidings, type Whereabouts } from './hidden-cases.ts';
+import { doors, type Door, type House } from './hidden-doors.ts';
+import { canary, World } from './hidden-world.ts';
+
+async function houseOf({ engine, reader, operator }: TestEngine, { store }: World): Promise<House> {
+  const log = openLog({ level: 'error', format: 'json' }, { write: () => undefined });
+  const documents = new Documents({ store, mirror: reader, extract: async (bytes) => readDocuments(bytes), log });
+  const library = new EngineLibrary({ engine, mirror: reader, documents });
+  const explainer = new EngineExplainer(engine);
+  const faces = { mirror: reader, provenances: reader, operator, telemetry: operator, library, explainer };
+  const { ask } = await openDoors(faces);
+  return { ask, reader };
+}
+
+/** What each door tells, when all are asked one after the other. */
+async function askEveryDoor(chartroom: TestEngine, world: World) {
+  const house = await houseOf(chartroom, world);
+  const told = [];
+  for (const door of doors) {
+    told.push({ door, ...(await door.ask(house, world.target)) });
+    // a listing for whoever asks by name begins every two seconds at most
+    await pass(chartroom.clock, 3_000, 3_000);
+  }
+  return told;
+}
+
+/** Whether anything tells of the version that is to be hidden: what it says, or what its bytes are. */
+function isTold({ target }: World, text: string): boolean {
+  const [own = ''] = target.digests;
+  return text.includes(canary) || text.includes(own.slice('sha256:'.length));
+}
+
+const everywhere: readonly Whereabouts[] = ['in memory', 'in the store', 'cold', 'found by name'];
+
+describe.each(['chart-repository', 'registry'] as const)('a version of a %s', (kind) => {
+  test.each(everywhere)('that nothing hides and is %s is told by every door', async (whereabouts) => {
+    const world = new World(kind, { name: 'nothing', status: 404, says: /nothing/ });
+    const chartroom = await world.open(whereabouts);
+    const house = await houseOf(chartroom, world);
+    await house.ask('/charts/demo/demo-1.0.0.tgz');
+    await chartroom.operator.settled();
+    const told = await askEveryDoor(chartroom, world);
+
+    expect(told.map(({ door, status }) => `${door.name}: ${status}`)).toEqual(
+      doors.map(({ name, open }) => `${name}: ${open}`),
+    );
+    const silent = told.filter(({ status, text }) => status < 206 && !isTold(world, text));
+    expect(silent.map(({ door }) => door.name).filter((name) => !name.startsWith('HEAD'))).toEqual([]);
+  });
+
+  const cases = hidings.flatMap((hiding) =>
+    everywhere
+      .filter((whereabouts) => !hiding.except?.includes(whereabouts) && !hiding.except?.includes(kind))
+      .map((whereabouts) => [hiding.name, whereabouts, hiding] as const),
+  );
+
+  test.each(cases)('that is hidden by %s and %s is told by no door', async (_name, whereabouts, hiding) => {
+    const world = new World(kind, hiding);
+    const chartroom = await world.open(whereabouts);
+    const told = await askEveryDoor(chartroom, world);
+
+    const { status, says, isSilent } = hiding;
+    const allowed: Readonly<Record<Door['kind'], readonly number[]>> = {
+      list: [200],
+      chart: [200, 404],
+      version: [status],
+      digest: [403, 404],
+    };
+    const wrong = told.filter((one) => !allowed[one.door.kind].includes(one.status) || isTold(world, one.text));
+    expect(wrong).toEqual([]);
+    expect(told.find(({ door }) => door.name === 'archive')?.text).toMatch(says);
+    if (isSilent) expect(world.outside.calls).toEqual([]);
+    // what is beside it is there
+    const { ask } = await houseOf(chartroom, world);
+    const others = hiding.settings?.retired || hiding.rules?.(noDigests).upstreams ? 'more' : 'other';
+    expect((await ask(`/charts/${others}/${others}-1.0.0.tgz`)).status).toBe(200);
+  });
+});
+
+const noDigests = { archive: 'sha256:', manifest: 'sha256:', config: 'sha256:' } as const;
