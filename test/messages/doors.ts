@@ -50,7 +50,7 @@ export const doors = {
     {
       when: 'the store is gone',
       happens: ofLostStore,
-      says: /^the store in \S+ could not write \S+: .*Take away what is not of the store\.$/,
+      says: /^the store in \S+ could not write \S+: .*Check the path of the store, and take away what is not of it\.$/,
     },
   ],
   'not-found': [

@@ -142,17 +142,17 @@ export const listings = {
     {
       when: 'nothing matches charts',
       happens: () => withIndex(indexOf([demoRow()]), { charts: ['podinfo'] }),
-      says: /^nexus: nothing it lists is a chart we are to offer\. Check the url and the charts option; /,
+      says: /^nexus: nothing it lists is a chart we are to offer\. Check the url and the options charts and versions; /,
     },
     {
       when: 'the first listing is empty',
       happens: () => withIndex(indexOf([])),
-      says: /^nexus: the first listing has no charts\. Check the url and the charts option; /,
+      says: /^nexus: the first listing has no charts\. Check the url and the options charts and versions; /,
     },
     {
       when: 'a registry holds images but no charts',
       happens: ofImages,
-      says: /^ghcr: nothing it lists is a chart we are to offer\b.*\. Check the url and the charts option; /,
+      says: /^ghcr: nothing it lists is a chart we are to offer\b.*\. Check the url and the options charts and versions; /,
     },
   ],
   'invalid-reference': [

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { describeProblem } from '../../src/config/problem.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openLog } from '../../src/lib/log.ts';
-import type { UpstreamStatus, UpstreamDetails } from '../../src/mirror/contract.ts';
+import type { UpstreamStatus, UpstreamDetails } from '../../src/mirror/contract/operator.ts';
 import type { Internet } from '../support/internet.ts';
 import { temporaryFolder } from '../support/temp.ts';
 
