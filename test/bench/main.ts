@@ -10,6 +10,8 @@ import { big } from './scenarios/big.ts';
 import { changed } from './scenarios/changed.ts';
 import { cold } from './scenarios/cold.ts';
 import { index, notModified } from './scenarios/index-file.ts';
+import { repositories } from './scenarios/repositories.ts';
+import { search } from './scenarios/search.ts';
 import { startFromDisk, startFromS3 } from './scenarios/start.ts';
 import { unchanged } from './scenarios/unchanged.ts';
 
@@ -20,6 +22,8 @@ const scenarios: readonly Scenario[] = [
   changed,
   unchanged,
   big,
+  repositories,
+  search,
   startFromDisk,
   startFromS3,
   cold,

@@ -37,6 +37,8 @@ export interface ServeOptions {
   /** A folder for its configuration, its log and, unless said otherwise, its store. */
   readonly home: string;
   readonly upstreams: readonly Readonly<Record<string, unknown>>[];
+  /** One with all upstreams unless said otherwise. */
+  readonly repositories?: readonly Readonly<Record<string, unknown>>[];
   readonly store?: Readonly<Record<string, unknown>>;
   /** `info` writes an access log, to a file; `warn` writes none. */
   readonly level?: 'info' | 'warn';
@@ -52,9 +54,15 @@ const probe = fileURLToPath(import.meta.resolve('./preload.ts'));
 
 /** Writes the configuration file of a server and answers with its path. JSON is YAML. */
 async function writeConfig(options: ServeOptions, listen: string): Promise<string> {
-  const { home, upstreams, store = { filesystem: { path: join(home, 'data') } }, level = 'warn' } = options;
+  const {
+    home,
+    upstreams,
+    repositories,
+    store = { filesystem: { path: join(home, 'data') } },
+    level = 'warn',
+  } = options;
   const path = join(home, `config-${level}.yaml`);
-  const config = { server: { listen, adminToken }, store, upstreams, log: { level, format: 'json' } };
+  const config = { server: { listen, adminToken }, store, upstreams, repositories, log: { level, format: 'json' } };
   await writeFile(path, JSON.stringify(config));
   return path;
 }
@@ -132,8 +140,8 @@ export async function syncNow({ url }: Served, upstream: string): Promise<SyncAn
   return JSON.parse(text) as SyncAnswer;
 }
 
-/** The entity tag of the index that is served now. */
-export async function indexTag({ url }: Served): Promise<string> {
-  const answer = await fetch(`${url}/index.yaml`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
+/** The entity tag of an index that is served now. */
+export async function indexTag({ url }: Served, path = '/index.yaml'): Promise<string> {
+  const answer = await fetch(`${url}${path}`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
   return answer.headers.get('etag') ?? '';
 }

@@ -74,12 +74,17 @@ export async function oneRound(served: Served): Promise<Round> {
   return { stallMs: maxStallMs, seconds, versions };
 }
 
-/** What is served is what its tag says. */
-async function requireWhole({ url }: Served, tag: string): Promise<void> {
-  const answer = await fetch(`${url}/index.yaml`, { headers: { 'accept-encoding': 'identity' } });
+/** What is served is what its tag says. Answers with how many bytes that is. */
+export async function requireWhole({ url }: Served, tag: string, path = '/index.yaml'): Promise<number> {
+  const answer = await fetch(`${url}${path}`, { headers: { 'accept-encoding': 'identity' } });
   const hash = createHash('sha256');
-  for await (const chunk of answer.body ?? []) hash.update(chunk);
+  let size = 0;
+  for await (const chunk of answer.body ?? []) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
   if (`"${hash.digest('hex')}"` !== tag) throw new Error('the index is not the one that its entity tag names');
+  return size;
 }
 
 /** The figures of all rounds over an index of `bytes`. */
