@@ -90,10 +90,10 @@ function hasToSay({ versions, held, fault }: UpstreamWord): boolean {
 }
 
 function describeUpstream(word: UpstreamWord, version: string | undefined): readonly (readonly string[])[] {
-  const { claimed, rewritten, held, fault } = word;
+  const { claimed, rewritten, withdrawn, held, fault } = word;
   const lines = [
     describeListing(word, version),
-    ...claimed.map((digest) => `promises ${digest}`),
+    ...claimed.map((digest) => `${withdrawn ? 'promised' : 'promises'} ${digest}`),
     ...(rewritten ? ['rewritten: upstream promises other bytes by now; the first ones are served'] : []),
     ...(held ? [`held ${held.digest}, ${count(held.size, 'byte')}, since ${held.heldAt}`, `under ${held.key}`] : []),
     ...(fault ? [`${fault.message} ${fault.advice}`] : []),

@@ -93,7 +93,7 @@ describe('explain', () => {
       '',
       'Upstreams',
       '  bitnami  lists it since 2026-01-01T00:00:00Z, withdrawn by now; of the chart 12 versions',
-      `           promises ${digest}`,
+      `           promised ${digest}`,
       `           held ${digest}, 1234 bytes, since 2026-01-02T00:00:00Z`,
       '           under blobs/sha256/aa/aa',
       '  ghcr     does not list it',
@@ -104,7 +104,12 @@ describe('explain', () => {
 
   test('says of a rewritten version what is promised by now, and that it is not what is served', async () => {
     const other = `sha256:${'b'.repeat(64)}` as const;
-    const upstreams = version.upstreams.slice(0, 1).map((one) => ({ ...one, claimed: [other], rewritten: true }));
+    const upstreams = version.upstreams.slice(0, 1).map((one) => ({
+      ...one,
+      claimed: [other],
+      rewritten: true,
+      withdrawn: false,
+    }));
     const { text } = await run({ ...version, upstreams });
 
     expect(

@@ -22,7 +22,10 @@ export interface UpstreamWord {
   readonly since?: string | undefined;
   /** No good listing has it any more. */
   readonly withdrawn: boolean;
-  /** What it promises of the version's archive now; what it promised last where no listing has the version any more. */
+  /**
+   * What it promises of the version's archive. Where the last listing lacks the version, what it promised before; of one
+   * that is withdrawn everything that is remembered.
+   */
   readonly claimed: readonly Digest[];
   /** Of one version: it promises other bytes by now than those that are held; the first ones are served. */
   readonly rewritten: boolean;

@@ -22,17 +22,20 @@ export function upstreamWord(known: Known, chart: string, version: string | unde
     versions: listed.length,
     ...(meant.length > 0 && { since }),
     withdrawn: meant.length > 0 && meant.every(isWithdrawn),
-    claimed: promisesIn(claims),
+    claimed: latestDigests(claims),
     rewritten: kept !== undefined && isRewritten(claims, kept.archive.digest),
     ...(kept && { held: heldOf(kept) }),
     ...(fault && { fault: faultReport(fault) }),
   };
 }
 
-/** Those of the present; of what no listing has any more the last ones. */
-function promisesIn(claims: readonly KnownClaim[]): readonly Digest[] {
-  const present = claims.filter(({ missing }) => !missing);
-  return [...new Set((present.length > 0 ? present : claims).flatMap(({ digest }) => digest ?? []))];
+/**
+ * The digests of the claims that a listing had last: those it has now, else those with the fewest absences. These are
+ * counted until a version is withdrawn, so of one that is withdrawn it may be all.
+ */
+function latestDigests(claims: readonly KnownClaim[]): readonly Digest[] {
+  const fewest = Math.min(...claims.map(({ missing = 0 }) => missing));
+  return [...new Set(claims.flatMap(({ missing = 0, digest }) => (missing === fewest ? (digest ?? []) : [])))];
 }
 
 function heldOf({ archive: { digest, size }, heldAt }: KeptVersion): NonNullable<UpstreamWord['held']> {
