@@ -115,10 +115,6 @@ export class Catalog {
     return this.#rows.table;
   }
 
-  get chartCount(): number {
-    return this.#rows.groupCount;
-  }
-
   /** Chart names in order. */
   charts(): IterableIterator<string> {
     return this.#rows.groups();
