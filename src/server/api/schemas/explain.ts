@@ -13,12 +13,10 @@ const upstreamWord = describing<UpstreamWord>()(
       versions: count.meta({ description: 'Of a chart as a whole: how many it lists.' }),
       since: time.optional().meta({ description: 'Since when we know that.' }),
       withdrawn: z.boolean(),
-      claimed: z
-        .array(digest)
-        .meta({
-          description:
-            'What it promises of the archive; of a version that is withdrawn what it promised, as far as that is remembered.',
-        }),
+      claimed: z.array(digest).meta({
+        description:
+          'What it promises of the archive; of a version that is withdrawn what it promised, as far as that is remembered.',
+      }),
       rewritten: z
         .boolean()
         .meta({ description: 'It promises other bytes by now than those that are held; the first ones are served.' }),
