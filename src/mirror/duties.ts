@@ -2,13 +2,13 @@ import { asFault, Fault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ObjectStore } from '../store/contract.ts';
-import type { Ahead } from './ahead.ts';
-import type { Known } from './known.ts';
-import type { Rechecks } from './recheck.ts';
+import type { Known } from './committing/known.ts';
+import type { Tables } from './committing/tables.ts';
+import type { Ahead } from './fetching/ahead.ts';
+import type { Rechecks } from './fetching/recheck.ts';
 import { sweep, type SweepMemory, type SweepParts } from './retention/sweep.ts';
-import { keepSynced } from './schedule.ts';
-import type { Syncs } from './sync.ts';
-import type { Tables } from './tables.ts';
+import { keepSynced } from './syncing/schedule.ts';
+import type { Syncs } from './syncing/sync.ts';
 
 /** When what nothing names any more is swept from the store, and for how long it is left alone. */
 export interface Retention {

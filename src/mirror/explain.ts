@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts';
 import { nearestNames, nearestVersions, versionsOffered } from './explain/near.ts';
 import { repositoryWord } from './explain/repository-word.ts';
 import { upstreamWord } from './explain/upstream-word.ts';
-import type { Served } from './served.ts';
+import type { Served } from './offering/served.ts';
 
 /** Says why, from what is served now: by the selection that the doors ask, so it says what they do. */
 export class EngineExplainer implements Explainer {

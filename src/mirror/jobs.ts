@@ -22,8 +22,8 @@ import { gzipPieces } from '../lib/gzip.ts';
 import { tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
 import { TableBuilder } from '../lib/table-builder.ts';
 import type { Thread } from '../lib/thread.ts';
-import { compareConfigurations, type Comparing } from './compare.ts';
 import type { PlannedRepository } from './contract/plan.ts';
+import { compareConfigurations, type Comparing } from './offering/compare.ts';
 
 /** A table and the digest of its text, which names it in the store. */
 export interface NamedTable {

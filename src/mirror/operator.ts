@@ -2,7 +2,7 @@ import type { ChartVersion } from '../chart/catalog.ts';
 import { isRewritten } from '../chart/catalog.ts';
 import { Fault } from '../chart/fault.ts';
 import type { Holding } from '../chart/holding.ts';
-import { ContestedNames, type Contested } from './contested.ts';
+import type { Known } from './committing/known.ts';
 import type { Filling, FillProgress } from './contract/commands.ts';
 import type {
   ConfigurationStatus,
@@ -17,9 +17,9 @@ import type {
   UpstreamVersion,
 } from './contract/operator.ts';
 import type { Engine } from './engine.ts';
-import type { Known } from './known.ts';
+import { ContestedNames, type Contested } from './offering/contested.ts';
 import { failedVersionsOf, faultReport, rewrittenVersionsOf, statusOf } from './status.ts';
-import type { SyncOptions } from './sync.ts';
+import type { SyncOptions } from './syncing/sync.ts';
 
 export interface OperatorOptions {
   readonly version: string;

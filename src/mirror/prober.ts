@@ -3,9 +3,9 @@ import { asFault, Fault } from '../chart/fault.ts';
 import { nameFilter } from '../chart/names.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Prober, Trial } from './contract/commands.ts';
-import { noCharts } from './listing-faults.ts';
 import type { UpstreamSettings } from './settings.ts';
 import { faultReport } from './status.ts';
+import { noCharts } from './syncing/listing-faults.ts';
 
 /** An upstream to ask. */
 export interface Probed {

@@ -1,6 +1,7 @@
 import { plainFault, type Fault } from '../chart/fault.ts';
 import { namesIn } from '../chart/survey.ts';
 import { timestamp } from '../lib/clock.ts';
+import type { Known } from './committing/known.ts';
 import type {
   FailedVersion,
   FaultReport,
@@ -8,7 +9,6 @@ import type {
   UpstreamCounts,
   UpstreamStatus,
 } from './contract/operator.ts';
-import type { Known } from './known.ts';
 
 const maxShown = 200;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { Fault } from '../../src/chart/fault.ts';
-import { keepSynced, waitAfter } from '../../src/mirror/schedule.ts';
+import { keepSynced, waitAfter } from '../../src/mirror/syncing/schedule.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { ManualClock } from '../support/clock.ts';
 import { openEngine, pass, TestEngine, turn } from '../support/engine.ts';

@@ -8,7 +8,7 @@ import { Fault, reviveFault, type PlainFault } from '../../src/chart/fault.ts';
 import { documentsOn } from '../../src/compose/threads.ts';
 import { readDocuments } from '../../src/formats/chart-documents.ts';
 import { Thread, ThreadDied } from '../../src/lib/thread.ts';
-import { Documents } from '../../src/mirror/documents.ts';
+import { Documents } from '../../src/mirror/reading/documents.ts';
 import { derivedKey } from '../../src/store/layout.ts';
 import type { WorkerJobs } from '../../src/worker.ts';
 import { chartArchive } from '../support/charts.ts';

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { digestOf, hexOf, type Digest } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
 import { readAll } from '../../src/lib/bytes.ts';
-import type { Reader } from '../../src/mirror/reader.ts';
+import type { Reader } from '../../src/mirror/reading/reader.ts';
 import type { Answer, Asking } from '../server/open-doors.ts';
 
 /** A version that is looked for, with all of its bytes that could be told. */

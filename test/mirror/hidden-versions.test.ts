@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import { readDocuments } from '../../src/formats/chart-documents.ts';
 import { openLog } from '../../src/lib/log.ts';
-import { Documents } from '../../src/mirror/documents.ts';
 import { EngineExplainer } from '../../src/mirror/explain.ts';
-import { EngineLibrary } from '../../src/mirror/library.ts';
+import { Documents } from '../../src/mirror/reading/documents.ts';
+import { EngineLibrary } from '../../src/mirror/reading/library.ts';
 import { openDoors } from '../server/open-doors.ts';
 import { pass, type TestEngine } from '../support/engine.ts';
 import { hidings, type Whereabouts } from './hidden-cases.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { Intake } from '../../src/mirror/intake.ts';
+import { Intake } from '../../src/mirror/fetching/intake.ts';
 import { openEngine, pass, turn } from '../support/engine.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 

@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 
 import { openLog } from '../../src/lib/log.ts';
 import type { OwnerChange, PlannedChart } from '../../src/mirror/contract/plan.ts';
-import { planner } from '../../src/mirror/plan.ts';
-import { ServingNote, servingOf } from '../../src/mirror/serving.ts';
+import { planner } from '../../src/mirror/offering/plan.ts';
+import { ServingNote, servingOf } from '../../src/mirror/offering/serving.ts';
 import { TestEngine } from '../support/engine.ts';
 import { jobsHere } from '../support/kept-store.ts';
 import { configuration, history, openWorld } from './random-world.ts';

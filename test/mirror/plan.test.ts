@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Plan } from '../../src/mirror/contract/plan.ts';
-import { planner } from '../../src/mirror/plan.ts';
+import { planner } from '../../src/mirror/offering/plan.ts';
 import { servingKey, stateKey } from '../../src/store/layout.ts';
 import { recordBytes } from '../../src/store/records.ts';
 import {

@@ -1,8 +1,8 @@
 import type { KeptVersion } from '../../src/chart/holding.ts';
 import { checkArchive, describeArchive } from '../../src/formats/chart-archive.ts';
 import type { Finding } from '../../src/mirror/contract/commands.ts';
+import { Intake } from '../../src/mirror/fetching/intake.ts';
 import { StoreInspector } from '../../src/mirror/fsck/inspector.ts';
-import { Intake } from '../../src/mirror/intake.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
 import { Blobs } from '../../src/store/blobs.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';

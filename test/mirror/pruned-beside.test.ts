@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { State } from '../../src/mirror/state.ts';
+import type { State } from '../../src/mirror/committing/state.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { firstHoldingKey } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';

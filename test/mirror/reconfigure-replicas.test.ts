@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { State } from '../../src/mirror/state.ts';
+import type { State } from '../../src/mirror/committing/state.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { ManualClock } from '../support/clock.ts';
 import {

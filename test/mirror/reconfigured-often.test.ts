@@ -2,8 +2,8 @@ import { queryObjects } from 'node:v8';
 
 import { describe, expect, test } from 'vitest';
 
-import { Known } from '../../src/mirror/known.ts';
-import { Served } from '../../src/mirror/served.ts';
+import { Known } from '../../src/mirror/committing/known.ts';
+import { Served } from '../../src/mirror/offering/served.ts';
 import { ManualClock } from '../support/clock.ts';
 import { openEngine, pass, type EngineOptions } from '../support/engine.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';

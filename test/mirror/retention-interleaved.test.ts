@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import { digestOf, type Descriptor } from '../../src/chart/digest.ts';
 import type { Holding } from '../../src/chart/holding.ts';
+import { Tables } from '../../src/mirror/committing/tables.ts';
 import { sweep } from '../../src/mirror/retention/sweep.ts';
-import { Tables } from '../../src/mirror/tables.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { blobKey, firstHoldingKey } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';

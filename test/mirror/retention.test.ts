@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { digestOf } from '../../src/chart/digest.ts';
+import { Tables } from '../../src/mirror/committing/tables.ts';
 import { sweep, type SweepParts } from '../../src/mirror/retention/sweep.ts';
-import { Tables } from '../../src/mirror/tables.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import {
   attachmentKey,

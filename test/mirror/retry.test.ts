@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { Fault, type FaultCode } from '../../src/chart/fault.ts';
-import { retrying } from '../../src/mirror/retry.ts';
+import { retrying } from '../../src/mirror/fetching/retry.ts';
 import { ManualClock } from '../support/clock.ts';
 
 const fault = (code: FaultCode, retryAfterMs?: number): Fault =>

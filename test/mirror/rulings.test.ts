@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { Rulings } from '../../src/mirror/rulings.ts';
-import type { Offer } from '../../src/mirror/served.ts';
+import type { Offer } from '../../src/mirror/offering/served.ts';
+import { Rulings } from '../../src/mirror/reading/rulings.ts';
 import { claimed, member, selectionOf } from '../support/selections.ts';
 
 const versions = Array.from({ length: 3_000 }, (_, at) => `1.${at}.0`);

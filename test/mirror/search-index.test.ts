@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { load } from 'js-yaml';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { SearchIndex, type Searchable } from '../../src/mirror/search-index.ts';
+import { SearchIndex, type Searchable } from '../../src/mirror/reading/search-index.ts';
 import { needsSharedData, sharedData, type SharedRepository } from '../support/shared-data.ts';
 
 function chart(name: string, more: Partial<Searchable> = {}): Searchable {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { tableOf, TableReader } from '../../src/lib/shared-table.ts';
-import { ChartSearch } from '../../src/mirror/search.ts';
+import { ChartSearch } from '../../src/mirror/reading/search.ts';
 import { ManualClock } from '../support/clock.ts';
 
 function shelfOf(charts: Readonly<Record<string, string>>): TableReader {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Digest } from '../../src/chart/digest.ts';
+import { Tables } from '../../src/mirror/committing/tables.ts';
 import { sweep, type SweepParts } from '../../src/mirror/retention/sweep.ts';
-import { Tables } from '../../src/mirror/tables.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { blobKey, catalogKey } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';

@@ -2,9 +2,9 @@ import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
 import { digestOf, type Descriptor, type Digest } from '../../src/chart/digest.ts';
 import { emptySnapshot, mergeHoldings, type Holding, type KeptVersion } from '../../src/chart/holding.ts';
 import { TableReader } from '../../src/lib/shared-table.ts';
+import { parseState, type State, type UpstreamRecord } from '../../src/mirror/committing/state.ts';
+import { Tables } from '../../src/mirror/committing/tables.ts';
 import { mirrorJobs, type MirrorJobs } from '../../src/mirror/jobs.ts';
-import { parseState, type State, type UpstreamRecord } from '../../src/mirror/state.ts';
-import { Tables } from '../../src/mirror/tables.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import {
   attachmentKey,

@@ -2,10 +2,10 @@ import { statusOf } from '../../chart/fault-answers.ts';
 import type { Fault, FaultCode } from '../../chart/fault.ts';
 import type { Offered } from '../../chart/select.ts';
 import type { Blobs } from '../../store/blobs.ts';
+import type { Known } from '../committing/known.ts';
 import type { RepositoryWord } from '../contract/explain.ts';
-import type { Known } from '../known.ts';
-import type { Refusal } from '../refusals.ts';
-import { memberOf, placesToAsk } from '../rulings.ts';
+import type { Refusal } from '../offering/refusals.ts';
+import { memberOf, placesToAsk } from '../reading/rulings.ts';
 
 type Answer = RepositoryWord['answer'];
 

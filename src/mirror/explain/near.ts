@@ -1,7 +1,7 @@
 import { Fault } from '../../chart/fault.ts';
 import { canonicalVersion, newestFirst, sortable } from '../../chart/version.ts';
 import { nearest } from '../../lib/nearest.ts';
-import type { Offer, Served } from '../served.ts';
+import type { Offer, Served } from '../offering/served.ts';
 import { offerOf } from './repository-word.ts';
 
 const most = 5;

@@ -2,7 +2,7 @@ import { neverSeen } from '../../chart/catalog.ts';
 import { lookUp } from '../../chart/names.ts';
 import type { Selection } from '../../chart/select.ts';
 import { canonicalVersion } from '../../chart/version.ts';
-import { excluderOf } from '../refusals.ts';
+import { excluderOf } from '../offering/refusals.ts';
 
 /** Which member of a repository provides a chart, or one version of it, and why that one. */
 export interface ProviderWords {

@@ -3,8 +3,8 @@ import { Fault } from '../../chart/fault.ts';
 import type { Decided, Decision, Offered, Selection } from '../../chart/select.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { ExplainQuery, RepositoryWord, VersionTally } from '../contract/explain.ts';
-import { clarified, hidingWords, refusedBy } from '../refusals.ts';
-import type { Offer, Served } from '../served.ts';
+import { clarified, hidingWords, refusedBy } from '../offering/refusals.ts';
+import type { Offer, Served } from '../offering/served.ts';
 import { offeredAnswer, refusedAnswer } from './forecast.ts';
 import { providerWords, unprovidedWords } from './providers.ts';
 

@@ -2,8 +2,8 @@ import { firstSightOf, isRewritten, isWithdrawn, neverSeen, type KnownClaim } fr
 import type { Digest } from '../../chart/digest.ts';
 import type { KeptVersion } from '../../chart/holding.ts';
 import { blobKey } from '../../store/layout.ts';
+import type { Known } from '../committing/known.ts';
 import type { UpstreamWord } from '../contract/explain.ts';
-import type { Known } from '../known.ts';
 import { faultReport } from '../status.ts';
 
 /** What one upstream has to do with a chart; with `version`, an exact text, with that one. */

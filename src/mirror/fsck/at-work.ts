@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { ObjectStore } from '../../store/contract.ts';
 import { leaseKey } from '../../store/layout.ts';
-import { examine } from './examine.ts';
+import { examine } from '../committing/examine.ts';
 
 /** A holder that was silent for so long is taken for dead, as other servers do. */
 const silenceMs = 30_000;

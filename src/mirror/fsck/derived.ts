@@ -2,8 +2,8 @@ import type { Digest } from '../../chart/digest.ts';
 import { parseDocuments } from '../../formats/chart-documents.ts';
 import type { ObjectStore } from '../../store/contract.ts';
 import { derivedPlace } from '../../store/layout.ts';
+import { examine } from '../committing/examine.ts';
 import { mapInOrder } from '../retention/ordered.ts';
-import { examine } from './examine.ts';
 import type { Problem } from './upstream.ts';
 
 export interface DerivedParts {

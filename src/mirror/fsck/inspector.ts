@@ -14,16 +14,16 @@ import {
   snapshotKey,
   stateKey,
 } from '../../store/layout.ts';
+import { changeState, examine } from '../committing/examine.ts';
+import { parseState, recordOf, type State } from '../committing/state.ts';
+import { Tables } from '../committing/tables.ts';
 import type { Finding, Inspection, InspectionCounts, Inspector, Pruned, Unconfigured } from '../contract/commands.ts';
-import type { ArchiveCheck } from '../fetch.ts';
-import type { Intake } from '../intake.ts';
+import type { ArchiveCheck } from '../fetching/fetch.ts';
+import type { Intake } from '../fetching/intake.ts';
 import type { MirrorJobs } from '../jobs.ts';
 import type { UpstreamSettings } from '../settings.ts';
-import { parseState, recordOf, type State } from '../state.ts';
-import { Tables } from '../tables.ts';
 import { inspectBlobs } from './blobs.ts';
 import { inspectDerived } from './derived.ts';
-import { changeState, examine } from './examine.ts';
 import { Needs, type Need } from './needs.ts';
 import { prune } from './prune.ts';
 import { readTable } from './rebuild.ts';

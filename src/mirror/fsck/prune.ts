@@ -2,15 +2,15 @@ import { Fault } from '../../chart/fault.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ObjectStore } from '../../store/contract.ts';
 import { attachmentPlace, catalogKey, holdingPlace, snapshotKey, stateKey } from '../../store/layout.ts';
+import { changeState, examine } from '../committing/examine.ts';
+import { parseState, recordOf, type State } from '../committing/state.ts';
+import { Tables } from '../committing/tables.ts';
 import type { Pruned } from '../contract/commands.ts';
 import type { MirrorJobs } from '../jobs.ts';
 import { Names, type LoadTable } from '../retention/names.ts';
 import { mapInOrder } from '../retention/ordered.ts';
 import { sweep } from '../retention/sweep.ts';
-import { parseState, recordOf, type State } from '../state.ts';
-import { Tables } from '../tables.ts';
 import { upstreamsAtWork } from './at-work.ts';
-import { changeState, examine } from './examine.ts';
 
 export interface PruneParts {
   readonly store: ObjectStore;

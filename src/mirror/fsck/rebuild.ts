@@ -8,11 +8,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { SharedTable } from '../../lib/shared-table.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { ObjectStore } from '../../store/contract.ts';
+import { changeState } from '../committing/examine.ts';
+import { recordOf, withUpstream, type State, type UpstreamRecord } from '../committing/state.ts';
+import { DamagedTable, type TableKind, type Tables } from '../committing/tables.ts';
 import type { MirrorJobs } from '../jobs.ts';
 import { mapInOrder } from '../retention/ordered.ts';
-import { recordOf, withUpstream, type State, type UpstreamRecord } from '../state.ts';
-import { DamagedTable, type TableKind, type Tables } from '../tables.ts';
-import { changeState } from './examine.ts';
 
 export interface RebuildParts {
   readonly store: ObjectStore;

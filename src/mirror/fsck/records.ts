@@ -9,9 +9,9 @@ import {
   replacementKey,
   type HoldingPlace,
 } from '../../store/layout.ts';
+import { examine, type Examined } from '../committing/examine.ts';
 import { mapInOrder } from '../retention/ordered.ts';
 import { parseAttachments, parseHolding } from '../retention/records.ts';
-import { examine, type Examined } from './examine.ts';
 
 /** Everything that one upstream's records say. */
 export interface UpstreamRecords {

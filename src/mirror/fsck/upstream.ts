@@ -3,9 +3,9 @@ import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../../char
 import type { Blobs } from '../../store/blobs.ts';
 import { holdingPlace, stateKey } from '../../store/layout.ts';
 import { recordBytes } from '../../store/records.ts';
+import { examine } from '../committing/examine.ts';
+import { parseState, recordOf, type UpstreamRecord } from '../committing/state.ts';
 import type { Finding, FindingKind } from '../contract/commands.ts';
-import { parseState, recordOf, type UpstreamRecord } from '../state.ts';
-import { examine } from './examine.ts';
 import type { Needs } from './needs.ts';
 import { commitKept, readTable, rebuildCatalog, type RebuildParts } from './rebuild.ts';
 import { expectedRecords, readRecords, versionOf, type ExpectedRecord, type UpstreamRecords } from './records.ts';

@@ -8,7 +8,7 @@ import { TableReader, type SharedTable } from '../../lib/shared-table.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/contract.ts';
 import { attachmentPlace, blobKey, catalogKey, holdingPlace, snapshotKey, stateKey } from '../../store/layout.ts';
 import { readRecord } from '../../store/records.ts';
-import { parseState, type State } from '../state.ts';
+import { parseState, type State } from '../committing/state.ts';
 import { mapInOrder } from './ordered.ts';
 import { parseAttachments, parseHolding } from './records.ts';
 
