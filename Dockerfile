@@ -18,11 +18,12 @@ RUN npm run build && node -e "require('node:fs').mkdirSync('data')"
 FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="Chartroom" \
-      org.opencontainers.image.description="Every Helm chart at one address: mirrors chart repositories and OCI registries and serves them as one chart repository." \
+      org.opencontainers.image.description="Every Helm chart at one address: mirrors chart repositories and OCI registries and serves them as one chart repository and one registry." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /build/node_modules/node/bin/node /usr/local/bin/node
-COPY LICENSE /app/
+COPY LICENSE NOTICE /app/
+COPY --from=build /build/node_modules/openpgp/LICENSE /app/LICENSE.openpgp
 COPY --from=build /build/dist /app
 # A new volume takes its owner from here.
 COPY --from=build --chown=65532:65532 /build/data /data
