@@ -1,11 +1,19 @@
 import type { Fault, FaultCode } from './fault.ts';
 
-/** The error codes an OCI client knows (distribution specification, "Error Codes"), and distribution's `UNKNOWN`. */
+/**
+ * The error codes an OCI client knows (distribution specification, "Error Codes"), and two of distribution's: `UNKNOWN` for
+ * 5xx, `PAGINATION_NUMBER_INVALID`.
+ */
 export type OciCode =
   | 'MANIFEST_UNKNOWN'
+  | 'BLOB_UNKNOWN'
+  | 'NAME_UNKNOWN'
   | 'NAME_INVALID'
   | 'MANIFEST_INVALID'
   | 'DIGEST_INVALID'
+  | 'SIZE_INVALID'
+  | 'PAGINATION_NUMBER_INVALID'
+  | 'UNSUPPORTED'
   | 'UNAUTHORIZED'
   | 'DENIED'
   | 'TOOMANYREQUESTS'

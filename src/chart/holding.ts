@@ -1,5 +1,6 @@
 import { columnsOf, tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
-import type { Descriptor } from './digest.ts';
+import { joined, type Attachments } from './attachments.ts';
+import type { Descriptor, Digest } from './digest.ts';
 import { compareText } from './version.ts';
 
 /** A fact: everything kept for one chart version, fetched, measured and hashed. Written once. */
@@ -14,11 +15,6 @@ export interface Holding {
   readonly heldAt: string;
   /** For bytes that were accepted in place of the first ones, on purpose: when. RFC 3339 with milliseconds. */
   readonly acceptedAt?: string | undefined;
-}
-
-/** What came beside an archive, maybe later: a provenance file, or the knowledge that upstream has none. */
-export interface Attachments {
-  readonly provenance?: Descriptor | 'none' | undefined;
 }
 
 /** A holding with its attachments, as a snapshot remembers it. */
@@ -45,6 +41,11 @@ export class Snapshot {
     return lines && decodeHolding(this.#rows.line(lines[0]));
   }
 
+  /** The versions of a chart of which something has this digest. */
+  *naming(chart: string, digest: Digest): IterableIterator<KeptVersion> {
+    for (const line of this.#rows.linesWith(chart, digest)) yield decodeHolding(line);
+  }
+
   *all(): IterableIterator<KeptVersion> {
     for (let at = 0; at < this.size; at += 1) yield decodeHolding(this.#rows.line(at));
   }
@@ -69,8 +70,7 @@ export function currentOf(earlier: KeptVersion, later: KeptVersion): KeptVersion
   const [before = '', now = ''] = [earlier.acceptedAt, later.acceptedAt];
   if (earlier.archive.digest !== later.archive.digest) return now > before ? later : earlier;
   const acceptedAt = now > before ? now : before;
-  const provenance = typeof later.provenance === 'object' ? later.provenance : (earlier.provenance ?? later.provenance);
-  return { ...later, ...(acceptedAt && { acceptedAt }), ...(provenance !== undefined && { provenance }) };
+  return { ...later, ...(acceptedAt && { acceptedAt }), ...joined(earlier, later) };
 }
 
 /** The snapshot with further holdings in it, each version as `currentOf` decides. */

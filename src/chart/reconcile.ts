@@ -1,17 +1,7 @@
 import { columnsOf, tableOf, TableReader, type SharedTable } from '../lib/shared-table.ts';
 import { TableBuilder } from '../lib/table-builder.ts';
-import {
-  absencesUntilWithdrawn,
-  decodeClaim,
-  encodeClaim,
-  isDescribed,
-  isRewritten,
-  isWithdrawn,
-  repeats,
-  sortClaims,
-  type Claim,
-  type KnownClaim,
-} from './catalog.ts';
+import { absencesUntilWithdrawn, isRewritten, isWithdrawn, sortClaims } from './catalog.ts';
+import { decodeClaim, encodeClaim, isDescribed, repeats, type Claim, type KnownClaim } from './claim.ts';
 import type { Digest } from './digest.ts';
 import { Snapshot } from './holding.ts';
 import { nameFilter } from './names.ts';

@@ -1,4 +1,6 @@
-import { firstSightOf, isDescribed, neverSeen, type ChartVersion, type KnownClaim } from './catalog.ts';
+import { knownSinceMs } from './age.ts';
+import { emptyCatalog, neverSeen, type ChartVersion } from './catalog.ts';
+import { isDescribed, type KnownClaim } from './claim.ts';
 import { Denials } from './denials.ts';
 import type { Digest } from './digest.ts';
 import type { KeptVersion } from './holding.ts';
@@ -92,6 +94,11 @@ export class Selection {
       const isListed = owner === 'by-version' || this.members[owner]?.offering.catalog.has(chart);
       if (isListed && this.#mayName(chart)) yield chart;
     }
+  }
+
+  /** Whether anything of this name may be offered here. */
+  mayOffer(chart: string): boolean {
+    return this.#mayName(chart);
   }
 
   /** What becomes of a version by its exact text, whether anybody lists it or not. */
@@ -243,32 +250,24 @@ export class Selection {
       const until = new Date(fromMs).toISOString();
       return { outcome: 'hidden', rule: { by: 'repository', option: 'cooldown', until } };
     }
-    return { outcome: 'offered', member, version, claim, held, provisional: this.#isProvisional(version, claim, held) };
+    const offered = { member, version, claim, held };
+    return { outcome: 'offered', ...offered, provisional: this.#isProvisional(offered) };
   }
 
-  /** Of what is not held, or not described, digests and deprecation may turn out to be others. */
-  #isProvisional(
-    { chart, claims }: ChartVersion,
-    claim: KnownClaim | undefined,
-    held: KeptVersion | undefined,
-  ): boolean {
-    if (!held && this.#denials.hasDigests(chart)) return true;
+  /** Of what is not held, described and judged, digests, deprecation and provenance may turn out to be others. */
+  #isProvisional({ member, version, claim, held }: Omit<Offered, 'outcome' | 'provisional'>): boolean {
+    if (this.members[member]?.offering.mustBeJudged(held)) return true;
+    if (!held && this.#denials.hasDigests(version.chart)) return true;
     if (this.rules.deprecated) return false;
     if (held) return !claim || !isDescribed(claim);
-    return claims.some((one) => one.refused === undefined && (!isDescribed(one) || isDeprecated(one)));
+    return version.claims.some((one) => one.refused === undefined && (!isDescribed(one) || isDeprecated(one)));
   }
 
-  /** A version of the first good listing is as old as it says, any other as old as the first sight of it. */
   #offeredFromMs(member: number, version: ChartVersion, claim: KnownClaim | undefined): number {
     const { cooldownMs } = this.rules;
     if (cooldownMs === 0) return -Infinity;
-    const sight = firstSightOf(version);
-    const sightMs = Date.parse(sight);
-    const isOld = sightMs + cooldownMs <= this.#nowMs;
-    if (isOld || sight !== this.members[member]?.offering.catalog.firstListing) return sightMs + cooldownMs;
-    const createdMs = Date.parse(claim?.created ?? '');
-    // nothing is younger than our first sight of it, whatever it says
-    return (Number.isNaN(createdMs) ? sightMs : Math.min(createdMs, sightMs)) + cooldownMs;
+    const { catalog } = this.members[member]?.offering ?? { catalog: emptyCatalog };
+    return knownSinceMs(catalog, version, claim) + cooldownMs;
   }
 }
 
@@ -287,8 +286,9 @@ function isDeprecated({ metadata = '' }: KnownClaim): boolean {
   return (JSON.parse(metadata) as { readonly deprecated?: unknown }).deprecated === true;
 }
 
-function digestsOf({ archive, manifest, config }: KeptVersion): readonly (Digest | undefined)[] {
-  return [archive.digest, manifest?.digest, config?.digest];
+function digestsOf({ archive, manifest, config, images = [] }: KeptVersion): readonly (Digest | undefined)[] {
+  const derived = images.flatMap((image) => [image.manifest.digest, image.config.digest]);
+  return [archive.digest, manifest?.digest, config?.digest, ...derived];
 }
 
 function claimedDigests({ digest, documents }: KnownClaim): readonly (Digest | undefined)[] {

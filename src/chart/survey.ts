@@ -1,13 +1,9 @@
-import {
-  absencesUntilWithdrawn,
-  isDescribed,
-  isRewritten,
-  isWithdrawn,
-  type ChartVersion,
-  type KnownClaim,
-} from './catalog.ts';
+import { knownSinceMs } from './age.ts';
+import { absencesUntilWithdrawn, firstSightOf, isRewritten, isWithdrawn, type ChartVersion } from './catalog.ts';
+import { isDescribed, type KnownClaim } from './claim.ts';
 import type { KeptVersion } from './holding.ts';
-import type { Offering } from './offering.ts';
+import type { Offering, OfferRule } from './offering.ts';
+import { lapsesMs, type ProvenanceState } from './verdict.ts';
 import { compareText } from './version.ts';
 
 /** Which archives are fetched ahead of the first request. */
@@ -31,7 +27,26 @@ export interface Survey {
   readonly undescribed: SharedArrayBuffer;
   /** Versions whose held bytes upstream no longer promises, in the same form. */
   readonly rewrites: SharedArrayBuffer;
+  /** Held versions by what their provenance turned out to be; absent where it is not checked. */
+  readonly provenance?: ProvenanceCounts | undefined;
+  /** Held versions whose provenance is not valid, in the same form: those where it is bad, then where there is none. 200 at most. */
+  readonly unverified: SharedArrayBuffer;
+  /** When the next of their verdicts lapses, and all is to be looked over again: epoch milliseconds, `Infinity` for never. */
+  readonly lapsesMs: number;
 }
+
+/** How many versions there are of each. */
+export type ProvenanceCounts = Readonly<Record<ProvenanceState, number>>;
+
+/** How an upstream is looked over: at what time, in epoch milliseconds, and what it fetches ahead. */
+export interface SurveyTerms {
+  readonly policy: MirrorPolicy;
+  readonly nowMs: number;
+}
+
+const maxUnverified = 200;
+/** Publishers upload a provenance file minutes after its archive; after this long there is hardly one to come. */
+const youngMs = 24 * 60 * 60_000;
 
 /** The claim that speaks for a version: the one whose bytes are held, else the first that is described. */
 export function speakingClaim(version: ChartVersion, held: KeptVersion | undefined): KnownClaim | undefined {
@@ -40,12 +55,13 @@ export function speakingClaim(version: ChartVersion, held: KeptVersion | undefin
 }
 
 /** Looks over everything known of one upstream. One pass; belongs on a worker thread for large catalogs. */
-export function survey(offering: Offering, policy: MirrorPolicy): Survey {
+export function survey(offering: Offering, terms: SurveyTerms): Survey {
   const { catalog, snapshot } = offering;
   const counts = { charts: 0, versions: 0, held: 0, withdrawn: 0, rewritten: 0, bytes: 0 };
   const wanted = new Queue();
   const undescribed = new Queue();
   const rewrites: string[] = [];
+  const findings = new Findings(offering, terms.nowMs);
   for (const chart of catalog.charts()) {
     let rank = 0;
     const before = counts.versions;
@@ -53,14 +69,17 @@ export function survey(offering: Offering, policy: MirrorPolicy): Survey {
       if (version.claims.every((claim) => claim.refused !== undefined)) continue;
       const held = snapshot.find(chart, version.version);
       if (countVersion(counts, version, held)) rewrites.push(lineOf(version));
-      if (!offering.mayName(chart) || !offering.offers(version)) continue;
+      if (held) findings.add(version, held);
+      const hidden = offering.hiddenBy(version);
+      if (isWanted({ offering, version, held, hidden, rank }, terms)) wanted.add(version, rank);
+      if (hidden !== undefined) continue;
       if (needsDescription(version, held)) undescribed.add(version, rank);
-      if (isWanted(held, rank, policy)) wanted.add(version, rank);
       rank += 1;
     }
     if (counts.versions > before) counts.charts += 1;
   }
-  return { ...counts, wanted: wanted.share(), undescribed: undescribed.share(), rewrites: shareText(rewrites) };
+  const lists = { wanted: wanted.share(), undescribed: undescribed.share(), rewrites: shareText(rewrites) };
+  return { ...counts, ...lists, ...findings.share() };
 }
 
 type Counts = Record<'versions' | 'held' | 'withdrawn' | 'rewritten' | 'bytes', number>;
@@ -75,6 +94,37 @@ function countVersion(counts: Counts, version: ChartVersion, held: KeptVersion |
   const isRewrite = isRewritten(version.claims, held.archive.digest);
   if (isRewrite) counts.rewritten += 1;
   return isRewrite;
+}
+
+/** What the provenance of held versions turned out to be. */
+class Findings {
+  readonly #offering: Offering;
+  readonly #nowMs: number;
+  #lapsesMs = Infinity;
+  readonly #counts: Record<ProvenanceState, number> = { valid: 0, missing: 0, invalid: 0, unjudged: 0 };
+  readonly #lines: Record<'missing' | 'invalid', string[]> = { missing: [], invalid: [] };
+
+  constructor(offering: Offering, nowMs: number) {
+    this.#offering = offering;
+    this.#nowMs = nowMs;
+  }
+
+  add(version: ChartVersion, held: KeptVersion): void {
+    const verdict = this.#offering.verdictOf(held);
+    const result = verdict?.result ?? 'unjudged';
+    this.#counts[result] += 1;
+    const untilMs = verdict ? lapsesMs(verdict) : Infinity;
+    if (untilMs > this.#nowMs) this.#lapsesMs = Math.min(this.#lapsesMs, untilMs);
+    if (result !== 'missing' && result !== 'invalid') return;
+    if (this.#lines[result].length < maxUnverified) this.#lines[result].push(lineOf(version));
+  }
+
+  share(): Pick<Survey, 'provenance' | 'unverified' | 'lapsesMs'> {
+    const { missing, invalid } = this.#lines;
+    const unverified = shareText([...invalid, ...missing].slice(0, maxUnverified));
+    const provenance = this.#offering.verifies && { provenance: this.#counts };
+    return { ...provenance, unverified, lapsesMs: this.#lapsesMs };
+  }
 }
 
 /** Names in the order in which they are worth fetching. */
@@ -115,9 +165,41 @@ function needsDescription({ claims }: ChartVersion, held: KeptVersion | undefine
   );
 }
 
-function isWanted(held: KeptVersion | undefined, rank: number, policy: MirrorPolicy): boolean {
-  if (held?.provenance !== undefined || policy === 'requested') return false;
+interface Candidate {
+  readonly offering: Offering;
+  readonly version: ChartVersion;
+  readonly held: KeptVersion | undefined;
+  readonly hidden: OfferRule | undefined;
+  /** How many newer ones of the chart are offered. */
+  readonly rank: number;
+}
+
+function isWanted({ offering, version, held, hidden, rank }: Candidate, { policy, nowMs }: SurveyTerms): boolean {
+  const isToBeJudged =
+    held !== undefined && (offering.awaitsVerdict(held, nowMs) || mayBeSignedYet(offering, version, held, nowMs));
+  if (hidden !== undefined) return hidden === 'verify' && isToBeJudged;
+  if (isToBeJudged) return true;
+  if (policy === 'requested' || (held && isComplete(held))) return false;
   return policy === 'all' || rank < policy.newest;
+}
+
+/**
+ * Whether upstream may have the provenance of a held version yet that it lacked when it was judged: of a new version, whose
+ * provenance is no part of an image.
+ */
+export function mayBeSignedYet(offering: Offering, version: ChartVersion, held: KeptVersion, nowMs: number): boolean {
+  if (held.manifest || offering.verdictOf(held)?.result !== 'missing') return false;
+  if (isRewritten(version.claims, held.archive.digest)) return false;
+  const { catalog } = offering;
+  const claim = speakingClaim(version, held);
+  // of thousands that were there before us, and do not say since when, few are new
+  if (claim?.created === undefined && firstSightOf(version) === catalog.firstListing) return false;
+  return nowMs - knownSinceMs(catalog, version, claim) < youngMs;
+}
+
+/** Whether what comes beside the archive was asked for. Only of a registry's charts a manifest is held. */
+function isComplete({ provenance, manifest, artifacts }: KeptVersion): boolean {
+  return provenance !== undefined && (manifest === undefined || artifacts !== undefined);
 }
 
 /** Lines that thread and main thread share; `namesIn` reads them. */

@@ -77,6 +77,20 @@ export class TableReader {
     return this.#textOf(at).subarray(this.#startOf(at), this.#endOf(at));
   }
 
+  /** The lines of a group that have a text in them. */
+  linesWith(group: string, text: string): readonly Buffer[] {
+    const [first, end] = this.linesOf(group) ?? [0, 0];
+    const bytes = Buffer.from(text);
+    const found: Buffer[] = [];
+    // mostly none has it, and searching a long text once is quicker by far than thousands of short ones
+    if (![...this.text(first, end)].some((piece) => piece.includes(bytes))) return found;
+    for (let at = first; at < end; at += 1) {
+      const line = this.line(at);
+      if (line.includes(bytes)) found.push(line);
+    }
+    return found;
+  }
+
   /** A column of a line as text; empty when it has fewer. The first is 0. */
   column(at: number, column: number): string {
     const line = this.line(at);

@@ -1,18 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  Catalog,
-  claimTable,
-  decodeClaim,
-  emptyCatalog,
-  encodeClaim,
-  isRewritten,
-  isWithdrawn,
-  neverSeen,
-  repeats,
-  type KnownClaim,
-} from '../../src/chart/catalog.ts';
+import { Catalog, claimTable, emptyCatalog, isRewritten, isWithdrawn, neverSeen } from '../../src/chart/catalog.ts';
+import { decodeClaim, encodeClaim, repeats, type KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { wordsOf } from '../support/indexes.ts';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { Catalog, claimTable, isRewritten, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable, isRewritten } from '../../src/chart/catalog.ts';
+import type { Claim, KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { mergeHoldings } from '../../src/chart/holding.ts';
 import { describeClaims, reconcile } from '../../src/chart/reconcile.ts';

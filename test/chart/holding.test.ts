@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/chart/digest.ts';
-import { emptySnapshot, mergeHoldings, Snapshot, type KeptVersion } from '../../src/chart/holding.ts';
+import { digestOf, type Descriptor } from '../../src/chart/digest.ts';
+import { currentOf, emptySnapshot, mergeHoldings, Snapshot, type KeptVersion } from '../../src/chart/holding.ts';
 import { tableOf } from '../../src/lib/shared-table.ts';
 import { textOf, wordsOf } from '../support/indexes.ts';
 
@@ -53,5 +53,23 @@ describe('a snapshot', () => {
     expect(merged.find('nginx', '1.0.0')).toEqual(all[0]);
     expect(merged.size).toBe(4);
     expect(snapshot.find('loki', '0.3.0+a')).toEqual(all[1]);
+  });
+});
+
+describe('two words on the same version', () => {
+  it('leave the verdict on the provenance that is known, whichever comes later', () => {
+    const verdict = (of: Descriptor | 'none') =>
+      ({ result: 'valid', keyring: 'ours', provenance: of === 'none' ? of : of.digest }) as const;
+    const file = descriptor('p');
+    const lacking = kept('nginx', '1.0.0', { provenance: 'none', verdict: verdict('none') });
+    const signed = kept('nginx', '1.0.0', { provenance: file, verdict: verdict(file) });
+    for (const words of [
+      [lacking, signed],
+      [signed, lacking],
+    ] as const) {
+      expect(currentOf(...words)).toEqual(signed);
+    }
+    const anew = { ...signed, verdict: { ...verdict(file), keyring: 'theirs' } };
+    expect(currentOf(signed, anew)).toEqual(anew);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { mergeHoldings, Snapshot } from '../../src/chart/holding.ts';
 import { Offering, type OfferRules } from '../../src/chart/offering.ts';
@@ -83,5 +84,54 @@ describe('what an upstream offers', () => {
       false,
       false,
     ]);
+  });
+});
+
+describe('provenance that is checked', () => {
+  const digest = digestOf(Buffer.from('signature'));
+  const archive = { mediaType: 'x', digest: digestOf(Buffer.from('archive')), size: 1 };
+  const bare = { chart: 'nginx', version: '5.0.0', archive, heldAt: '2026-01-01T00:00:00Z' };
+  const verify = (mode: 'report' | 'require') => offering({ verify: { mode, keyring: 'ours' } });
+  const judged = (result: 'valid' | 'invalid', keyring = 'ours', of = digest) => {
+    const provenance = { mediaType: 'x', digest, size: 1 };
+    return { ...bare, provenance, verdict: { result, keyring, provenance: of } };
+  };
+
+  it('admits under require what is valid by these keys, and waits for a verdict', () => {
+    const require = verify('require');
+    const unjudged = [
+      bare,
+      judged('valid', 'theirs'),
+      judged('invalid', 'theirs'),
+      judged('valid', 'ours', archive.digest),
+    ];
+    for (const kept of unjudged) {
+      expect([require.admits(kept), require.mustBeJudged(kept)]).toEqual([undefined, true]);
+    }
+    expect([require.admits(judged('valid')), require.mustBeJudged(judged('valid'))]).toEqual([true, false]);
+    expect([require.admits(judged('invalid')), require.mustBeJudged(judged('invalid'))]).toEqual([false, false]);
+    expect(require.mustBeJudged(undefined)).toBe(true);
+  });
+
+  it('admits everything where it is only reported, or not checked', () => {
+    for (const one of [verify('report'), offering()]) {
+      for (const kept of [bare, judged('invalid')]) {
+        expect([one.admits(kept), one.mustBeJudged(kept)]).toEqual([true, false]);
+      }
+    }
+  });
+
+  it('hides under require what was judged and is not valid, and nothing else', () => {
+    const claims = ['3.0.0', '2.0.0', '1.0.0'].map((version) => claim(version));
+    const held = [
+      { ...judged('invalid'), version: '3.0.0' },
+      { ...bare, version: '2.0.0' },
+    ];
+    const snapshot = new Snapshot(mergeHoldings(tableOf([]), held));
+    const usual = { charts: ['*'], versions: [], withdrawn: 'keep', heldOnly: false } as const;
+    const under = (mode: 'report' | 'require') =>
+      offered(new Offering(new Catalog(claimTable(claims)), snapshot, { ...usual, verify: { mode, keyring: 'ours' } }));
+    expect(under('require')).toEqual(['2.0.0', '1.0.0']);
+    expect(under('report')).toEqual(['3.0.0', '2.0.0', '1.0.0']);
   });
 });

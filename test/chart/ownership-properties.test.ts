@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { Catalog, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { Snapshot } from '../../src/chart/holding.ts';
 import { nameFilter } from '../../src/chart/names.ts';
 import { Offering } from '../../src/chart/offering.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { claimTable, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
+import { claimTable } from '../../src/chart/catalog.ts';
+import type { Claim, KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { mergeHoldings, type KeptVersion } from '../../src/chart/holding.ts';
 import {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { dueForCheck } from '../../src/chart/rounds.ts';
 import { namesIn } from '../../src/chart/survey.ts';
 

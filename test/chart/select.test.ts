@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { KnownClaim } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import type { DenyRule } from '../../src/chart/rules.ts';
 import type { Selection } from '../../src/chart/select.ts';
 import {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { claimTable, type Claim, type KnownClaim } from '../../src/chart/catalog.ts';
+import { claimTable } from '../../src/chart/catalog.ts';
+import type { Claim, KnownClaim } from '../../src/chart/claim.ts';
 import { reconcile, type Reconciliation } from '../../src/chart/reconcile.ts';
 import { tableOf } from '../../src/lib/shared-table.ts';
 import { catalogOf, claimsOf } from '../support/indexes.ts';

@@ -1,41 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
-import { digestOf, type Digest } from '../../src/chart/digest.ts';
-import { mergeHoldings, Snapshot, type Attachments, type KeptVersion } from '../../src/chart/holding.ts';
-import { Offering, type OfferRules } from '../../src/chart/offering.ts';
-import { namesIn, speakingClaim, survey, type MirrorPolicy } from '../../src/chart/survey.ts';
-import { tableOf } from '../../src/lib/shared-table.ts';
-
-const [digestA, digestB] = [digestOf(Buffer.from('a')), digestOf(Buffer.from('b'))];
-
-function claim(chart: string, version: string, more: Partial<KnownClaim> = {}): KnownClaim {
-  return { chart, version, source: 'x', since: '2026-01-01T00:00:00Z', metadata: '{}', ...more };
-}
-
-function kept(chart: string, version: string, digest: Digest = digestA, more: Attachments = {}): KeptVersion {
-  const archive = { mediaType: 'application/gzip', digest, size: 100 };
-  return { chart, version, archive, heldAt: '2026-01-01T00:00:00Z', ...more };
-}
-
-function look(
-  claims: readonly KnownClaim[],
-  held: readonly KeptVersion[] = [],
-  policy: MirrorPolicy = 'all',
-  rules: Partial<OfferRules> = {},
-) {
-  const [catalog, snapshot] = [new Catalog(claimTable(claims)), new Snapshot(mergeHoldings(tableOf([]), held))];
-  const offering = new Offering(catalog, snapshot, {
-    charts: ['*'],
-    versions: [],
-    withdrawn: 'keep',
-    heldOnly: false,
-    ...rules,
-  });
-  const { wanted, undescribed, rewrites, ...counts } = survey(offering, policy);
-  const words = (names: SharedArrayBuffer): string[] => [...namesIn(names)].map((name) => name.join(' '));
-  return { counts, wanted: words(wanted), undescribed: words(undescribed), rewrites: words(rewrites) };
-}
+import type { KnownClaim } from '../../src/chart/claim.ts';
+import { speakingClaim } from '../../src/chart/survey.ts';
+import { claim, digestA, digestB, kept, look } from './survey-world.ts';
 
 describe('the counts of an upstream', () => {
   it('are of charts, versions, what is held and how large, withdrawn and rewritten', () => {
@@ -51,7 +18,15 @@ describe('the counts of an upstream', () => {
       ],
       [kept('nginx', '1.0.0'), kept('loki', '1.0.0'), kept('loki', '2.0.0'), kept('gone', '1.0.0')],
     );
-    expect(counts).toEqual({ charts: 2, versions: 5, held: 3, withdrawn: 1, rewritten: 1, bytes: 300 });
+    expect(counts).toEqual({
+      lapsesMs: Infinity,
+      charts: 2,
+      versions: 5,
+      held: 3,
+      withdrawn: 1,
+      rewritten: 1,
+      bytes: 300,
+    });
   });
 
   it('leave out versions that turned out to be no charts', () => {
