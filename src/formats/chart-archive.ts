@@ -1,21 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 
-import { load } from 'js-yaml';
-
 import { Fault, type FaultCode } from '../chart/fault.ts';
 import { isChartName } from '../chart/names.ts';
 import { isChartVersion } from '../chart/version.ts';
 import { TooManyBytes } from '../lib/bytes.ts';
 import { BadGzip, gunzip, type Unzipped } from '../lib/gunzip.ts';
-import { chartMetadata } from './chart-metadata.ts';
-import { writtenText } from './safe-yaml.ts';
+import { type ChartConfig, readConfig } from './chart-config.ts';
+import { chartMetadata, type RawFields } from './chart-metadata.ts';
+import { goJson } from './go-json.ts';
+import { isMapping, parseGoYaml, TooMuchYaml } from './go-yaml.ts';
 import { BadTar, readTar, type TarContents, type TarEntry, TooManyEntries } from './tar.ts';
 
 /** How much of an archive is looked at before it is refused. */
 export interface ArchiveLimits {
   /** Of the tar data, all of them. */
   readonly maxUnpackedBytes: number;
-  /** Of Chart.yaml, and of what it becomes when its aliases are followed. */
+  /** Of Chart.yaml and requirements.yaml each, and of what each becomes when its aliases are followed. */
   readonly maxChartFileBytes: number;
   /** Headers in the tar data. */
   readonly maxEntries: number;
@@ -34,8 +34,10 @@ export const helmLimits: ArchiveLimits = {
 export interface ArchiveContents {
   readonly name: string;
   readonly version: string;
-  /** Chart.yaml: scalars as the text that was written, null as null. Small also when its aliases are followed. */
-  readonly fields: Readonly<Record<string, unknown>>;
+  /** What Helm reads of Chart.yaml, and of a requirements.yaml after it: the name and the version, too. */
+  readonly config: ChartConfig;
+  /** Helm would refuse it: something is not of the type that it wants, and left out of the config. */
+  readonly misfit: boolean;
 }
 
 /** Whose archive it should be. */
@@ -47,9 +49,9 @@ export interface ExpectedChart {
 
 /**
  * Reads a chart archive as Helm does (pkg/chart/loader/archive), in memory, writing nothing and following no link:
- * gzip, in it tar, in it `<folder>/Chart.yaml` with a name and a version. The folder's own name does not matter, of
- * several such files the last counts, and bytes behind the end of the tar data are left alone. Throws
- * 'archive-invalid' or 'too-large'; the message begins with `subject`.
+ * gzip, in it tar, in it `<folder>/Chart.yaml` with a name and a version. The folder's own name does not matter, several
+ * such files are read one over the other, and bytes behind the end of the tar data are left alone. A requirements.yaml
+ * that is not YAML says nothing. Throws 'archive-invalid' or 'too-large'; the message begins with `subject`.
  */
 export function inspectArchive(
   bytes: Uint8Array,
@@ -84,21 +86,20 @@ export function checkArchive(
 
 /** An archive's chart in the words of a catalog, or why a catalog could not hold it. */
 export type ArchiveChart =
-  | {
-      readonly chart: string;
-      readonly version: string;
-      readonly metadata: string;
-      readonly extra: string | undefined;
-    }
+  | { readonly chart: string; readonly version: string; readonly metadata: string }
   | { readonly rejected: 'bad-name' | 'bad-version' | 'bad-metadata' | 'too-large' };
 
-/** What a listing without an index says of an archive, by the rules for rows of an index. Throws as `inspectArchive`. */
+/**
+ * What a listing without an index says of an archive, by the rules for rows of an index: what `helm repo index` says of
+ * it, and a registry after `helm push`. Throws as `inspectArchive`.
+ */
 export function describeArchive(bytes: Uint8Array, limits: ArchiveLimits = helmLimits): ArchiveChart {
-  const { name: chart, version, fields } = inspectArchive(bytes, limits);
+  const { name: chart, version, config, misfit } = inspectArchive(bytes, limits);
   if (!isChartName(chart)) return { rejected: 'bad-name' };
   if (!isChartVersion(version)) return { rejected: 'bad-version' };
-  const described = chartMetadata(fields);
-  return 'rejected' in described ? described : { chart, version, ...described };
+  if (misfit) return { rejected: 'bad-metadata' };
+  const described = chartMetadata(JSON.parse(goJson(config)) as RawFields);
+  return 'rejected' in described ? described : { chart, version, metadata: described.metadata };
 }
 
 /** A file of a chart. */
@@ -135,21 +136,38 @@ function invalid(message: string): Refused {
 }
 
 function contentsOf(bytes: Uint8Array, limits: ArchiveLimits): ArchiveContents {
-  const fields = parseChartFile(chartFile(bytes, limits), limits);
-  const { name, version } = fields;
-  if (typeof name !== 'string' || name === '') throw invalid('has a Chart.yaml without a name');
-  if (typeof version !== 'string' || version === '') throw invalid('has a Chart.yaml without a version');
-  return { name, version, fields };
+  const tar = unpack(bytes, limits);
+  const files = filesOf(tar);
+  const charts = dataOf('Chart.yaml', files).map((data) => parseChart(data, limits));
+  if (charts.length === 0) throw invalid(tar.entries.length === 0 ? 'is empty' : 'has no Chart.yaml in its folder');
+  const requirements = dataOf('requirements.yaml', files).map((data) => parseRequirements(data, limits));
+  const read = configOf(charts, requirements);
+  const { name, version } = read.config;
+  if (typeof name !== 'string') throw invalid('has a Chart.yaml without a name');
+  if (typeof version !== 'string') throw invalid('has a Chart.yaml without a version');
+  return { name, version, ...read };
 }
 
-function chartFile(bytes: Uint8Array, limits: ArchiveLimits): Buffer {
-  const contents = unpack(bytes, limits);
-  const found = filesOf(contents).findLast(({ path }) => path === 'Chart.yaml')?.data;
-  if (!found) throw invalid(contents.entries.length === 0 ? 'is empty' : 'has no Chart.yaml in its folder');
-  if (found.length > limits.maxChartFileBytes) {
-    throw new Refused('too-large', `has a Chart.yaml of more than ${limits.maxChartFileBytes} bytes`);
-  }
-  return found;
+/** Each is read, and may take all the time that one may take. */
+const maxOfOneName = 8;
+
+function dataOf(name: string, files: readonly ChartFile[]): readonly Buffer[] {
+  const found = files.filter(({ path }) => path === name).map(({ data }) => data);
+  if (found.length <= maxOfOneName) return found;
+  throw new Refused('too-large', `has more than ${maxOfOneName} files of the name ${name}`);
+}
+
+/** As `LoadFiles` does (helm.sh/helm/v4 pkg/chart/v2/loader): without an apiVersion a Chart.yaml is of the first. */
+function configOf(
+  charts: readonly unknown[],
+  requirements: readonly unknown[],
+): Pick<ArchiveContents, 'config' | 'misfit'> {
+  let misfit = false;
+  const add = (config: ChartConfig, document: unknown): ChartConfig =>
+    readConfig(document, config, () => (misfit = true));
+  const said = charts.reduce(add, {});
+  const versioned = 'apiVersion' in said ? said : add(said, { apiVersion: 'v1' });
+  return { config: requirements.reduce(add, versioned), misfit };
 }
 
 /** What is no file leads nowhere, but must not have a path that leads out either. */
@@ -188,33 +206,34 @@ function withoutMark(data: Buffer): Buffer {
   return data.subarray(0, 3).equals(byteOrderMark) ? data.subarray(3) : data;
 }
 
-function parseChartFile(bytes: Buffer, limits: ArchiveLimits): Readonly<Record<string, unknown>> {
-  if (!isUtf8(bytes)) throw invalid('has a Chart.yaml that is not UTF-8');
-  const fields = parseYaml(bytes.toString('utf8'));
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    throw invalid('has a Chart.yaml that is no mapping');
-  }
-  if (!fits(fields, { bytes: limits.maxChartFileBytes })) {
-    throw new Refused('too-large', 'has a Chart.yaml that grows without measure when it is read');
-  }
-  return fields as Record<string, unknown>;
+function parseChart(data: Buffer, limits: ArchiveLimits): unknown {
+  const document = parseFile('Chart.yaml', data, limits);
+  if (document === null || isMapping(document)) return document;
+  throw invalid('has a Chart.yaml that is no mapping');
 }
 
-function parseYaml(text: string): unknown {
+/** Undefined is none of Helm's types. */
+function parseRequirements(data: Buffer, limits: ArchiveLimits): unknown {
   try {
-    // `json` lets a later key replace an earlier one, as Helm's reader of this file does
-    return load(text, { schema: writtenText, json: true });
+    return parseFile('requirements.yaml', data, limits);
   } catch (error) {
-    throw invalid(`has a Chart.yaml that is not YAML (${firstLine(error)})`);
+    if (error instanceof Refused && error.code === 'archive-invalid') return undefined;
+    throw error;
   }
 }
 
-/** Whether a value stays within the budget, with aliases counted each time they appear. */
-function fits(value: unknown, budget: { bytes: number }): boolean {
-  budget.bytes -= typeof value === 'string' ? value.length : 1;
-  if (budget.bytes < 0) return false;
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([key, one]) => fits(key, budget) && fits(one, budget));
+function parseFile(name: string, data: Buffer, { maxChartFileBytes }: ArchiveLimits): unknown {
+  if (data.length > maxChartFileBytes) {
+    throw new Refused('too-large', `has a ${name} that is too large: it is more than ${maxChartFileBytes} bytes`);
+  }
+  if (!isUtf8(data)) throw invalid(`has a ${name} that is not UTF-8`);
+  try {
+    return parseGoYaml(data.toString('utf8'), maxChartFileBytes);
+  } catch (error) {
+    if (error instanceof TooMuchYaml)
+      throw new Refused('too-large', `has a ${name} that is too large: ${error.message}`);
+    throw invalid(`has a ${name} that is not YAML (${firstLine(error)})`);
+  }
 }
 
 function firstLine(error: unknown): string {

@@ -1,5 +1,7 @@
 import { FAILSAFE_SCHEMA, load, Type, type EventType, type State } from 'js-yaml';
 
+import { charsAsKey } from './yaml-keys.ts';
+
 const nullWords = new Set(['', '~', 'null', 'Null', 'NULL']);
 
 const nothing = new Type('tag:yaml.org,2002:null', {
@@ -34,9 +36,10 @@ interface YamlLimits {
  * never much larger than it is.
  */
 export function parseYamlText(text: string, limits: YamlLimits = {}): unknown {
-  const counter = new Counter(limits.maxAnchors ?? maxAnchors);
+  const maxSize = 4 * text.length + 4 * 1024 * 1024;
+  const counter = new Counter(limits.maxAnchors ?? maxAnchors, maxSize);
   const document: unknown = load(text, { schema: writtenText, listener: counter.listener });
-  if (counter.anchors > 0) refuseExpansion(document, 4 * text.length + 4 * 1024 * 1024);
+  if (counter.anchors > 0) refuseExpansion(document, maxSize);
   return document;
 }
 
@@ -44,24 +47,37 @@ export function parseYamlText(text: string, limits: YamlLimits = {}): unknown {
 class Counter {
   anchors = 0;
   readonly #maxAnchors: number;
+  #charsOfKeys: number;
   readonly #children: number[] = [];
 
-  constructor(maxAnchorCount: number) {
+  constructor(maxAnchorCount: number, maxSize: number) {
     this.#maxAnchors = maxAnchorCount;
+    this.#charsOfKeys = maxSize;
   }
 
   readonly listener = (event: EventType, state: State): void => {
-    const { depth, anchor } = state as State & { readonly depth: number; readonly anchor: string | null };
-    if (event === 'open') {
-      this.#children[depth] = 0;
-      const siblings = (this.#children[depth - 1] ?? 0) + 1;
-      this.#children[depth - 1] = siblings;
-      if (siblings > maxChildren) throw new Error(`a list or mapping has more than ${maxChildren} entries`);
-    } else if (anchor !== null) {
-      this.anchors += 1;
-      if (this.anchors > this.#maxAnchors) throw new Error(`it has more than ${this.#maxAnchors} anchors`);
-    }
+    const { depth, anchor, result } = state as State & { readonly depth: number; readonly anchor: string | null };
+    if (event === 'open') this.#open(depth);
+    else this.#close(anchor, result);
   };
+
+  #open(depth: number): void {
+    this.#children[depth] = 0;
+    const siblings = (this.#children[depth - 1] ?? 0) + 1;
+    this.#children[depth - 1] = siblings;
+    if (siblings > maxChildren) throw new Error(`a list or mapping has more than ${maxChildren} entries`);
+  }
+
+  #close(anchor: string | null, result: unknown): void {
+    if (anchor !== null) this.anchors += 1;
+    if (this.anchors > this.#maxAnchors) throw new Error(`it has more than ${this.#maxAnchors} anchors`);
+    this.#charsOfKeys -= charsAsKey(result);
+    if (this.#charsOfKeys < 0) throw tooLarge();
+  }
+}
+
+function tooLarge(): Error {
+  return new Error('its aliases make it too large');
 }
 
 interface Extent {
@@ -82,7 +98,7 @@ function refuseExpansion(document: unknown, maxSize: number): void {
       const inner = extentOf(one, level + 1);
       size += key.length + 2 + inner.size;
       depth = Math.max(depth, inner.depth + 1);
-      if (size > maxSize) throw new Error('its aliases make it too large');
+      if (size > maxSize) throw tooLarge();
     }
     const extent = { size, depth };
     known.set(value, extent);

@@ -5,7 +5,12 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { type ArchiveContents, checkArchive, inspectArchive } from '../../src/formats/chart-archive.ts';
+import {
+  type ArchiveContents,
+  checkArchive,
+  describeArchive,
+  inspectArchive,
+} from '../../src/formats/chart-archive.ts';
 import { parseYamlText } from '../../src/formats/safe-yaml.ts';
 import { chartArchive } from '../support/charts.ts';
 import { paxRecord, type RawEntry, rawEntry, rawTar } from '../support/raw-tar.ts';
@@ -24,29 +29,31 @@ function withChartYaml(body: string | Buffer): Buffer {
 
 /** In a word: what it is, or why it was refused. */
 describe('what is inside an archive', () => {
-  test('is its name, its version and every field of Chart.yaml as it was written', () => {
+  test('is its name, its version and every field that Helm reads, as Helm reads it', () => {
     const contents = inspectArchive(
       withChartYaml(
-        'name: nginx\nversion: 1.10\nappVersion: 0x1f\ndeprecated: true\nicon: ~\nkeywords: [2024-01-01]\n',
+        'version: 1.10\nname: nginx\nappVersion: 0x1f\ndeprecated: yes\nicon: ~\nkeywords: [2024-01-01]\nengine: gotpl\n',
       ),
     );
 
     expect(contents).toEqual({
       name: 'nginx',
-      version: '1.10',
-      fields: {
+      version: '1.1',
+      config: {
         name: 'nginx',
-        version: '1.10',
-        appVersion: '0x1f',
-        deprecated: 'true',
-        icon: null,
+        version: '1.1',
         keywords: ['2024-01-01'],
+        apiVersion: 'v1',
+        appVersion: '31',
+        deprecated: true,
       },
+      misfit: false,
     } satisfies ArchiveContents);
   });
 
   test('is found for every archive that can be packed from a name, a version and files', async () => {
-    const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,40}$/);
+    // no word beginning with c is a truth in YAML 1.1
+    const name = fc.stringMatching(/^c[a-z0-9-]{0,40}$/);
     const version = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)).map((parts) => parts.join('.'));
     const files = fc.dictionary(fc.stringMatching(/^[a-z]{1,150}$/), fc.string({ maxLength: 2000 }), { maxKeys: 5 });
     await fc.assert(
@@ -103,6 +110,25 @@ describe('an archive is read as Helm reads it:', () => {
     ['doubled slashes and dots are nothing', archive({ name: 'nginx//./Chart.yaml', body: chartYaml })],
     ['a byte order mark is nothing', withChartYaml(`\ufeff${chartYaml}`)],
     ['a later key wins', withChartYaml(`name: other\n${chartYaml}`)],
+    ['a later document is not read', withChartYaml(`${chartYaml}---\nname: other\nversion: [`)],
+    ['a later document may be nothing', withChartYaml(`---\n${chartYaml}---\n`)],
+    ['tags of its own are nothing', withChartYaml('!c\nname: !n nginx\nversion: 1.2.3\nx: !l [!m {a: !s }]\n')],
+    ['code is text', withChartYaml(`name: nginx\nversion: !!js/regexp 1.2.3\nx: !!js/function 'y'\n`)],
+    ['fields may be spelt in other letters', withChartYaml('Name: nginx\nVERSION: 1.2.3')],
+    ['a later Chart.yaml may be nothing', archive(chartFile, { ...chartFile, body: '' })],
+    ['what cannot be seen is not in a name', withChartYaml('name: "\\u202enginx\\e"\nversion: 1.2.3')],
+    [
+      'requirements.yaml is read over it',
+      archive({ name: 'nginx/requirements.yaml', body: 'name: nginx' }, { ...chartFile, body: 'version: 1.2.3' }),
+    ],
+    [
+      'requirements.yaml need not be YAML',
+      archive(chartFile, { name: 'nginx/requirements.yaml', body: 'name: other\nx: [' }),
+    ],
+    [
+      'several Chart.yaml say together what it is',
+      archive({ name: 'nginx/Chart.yaml', body: 'name: nginx' }, { ...chartFile, body: 'version: 1.2.3' }),
+    ],
     [
       'a later Chart.yaml wins',
       archive({ name: 'nginx/Chart.yaml', body: 'name: other\nversion: 1.0.0\n' }, chartFile),
@@ -158,16 +184,58 @@ describe('checking an archive', () => {
   });
 
   test('never repeats control characters of an archive in a message', () => {
-    const bytes = withChartYaml('name: "a\\r\\nb\\e[31m\\u202e"\nversion: 1.2.3\n');
+    const bytes = withChartYaml('name: "a\\r\\nb\\e[31m\\u202e"\nversion: "1\\r\\n2\\e[31m\\u202e"\n');
 
-    expect(() => checkArchive(bytes, expected)).toThrow('holds "a??b?[31m?" "1.2.3".');
+    expect(() => checkArchive(bytes, expected)).toThrow('holds "a  b[31m" "1??2?[31m?".');
+  });
+
+  test('takes the version that Helm reads of it, and not the text that was written', () => {
+    const bytes = withChartYaml('name: nginx\nversion: 1.10\n');
+
+    expect(checkArchive(bytes, { ...expected, version: '1.1' })).toMatchObject({ version: '1.1' });
+    expect(() => checkArchive(bytes, { ...expected, version: '1.10' })).toThrow('holds "nginx" "1.1".');
   });
 
   test('keeps what it does not know out of the way of every object', () => {
-    const { fields } = inspectArchive(withChartYaml(`${chartYaml}__proto__: {polluted: yes}\nconstructor: x\n`));
+    const text = `${chartYaml}__proto__: {polluted: yes}\nconstructor: x\nannotations: {__proto__: x}\n`;
+    const { config } = inspectArchive(withChartYaml(text));
 
-    expect(Object.keys(fields)).toContain('__proto__');
+    expect(config).toEqual({
+      name: 'nginx',
+      version: '1.2.3',
+      apiVersion: 'v2',
+      annotations: new Map([['__proto__', 'x']]),
+    });
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
-    expect(Object.getPrototypeOf(fields)).toBe(Object.prototype);
+    expect(Object.getPrototypeOf(config)).toBe(Object.prototype);
+  });
+});
+
+/** Their Chart.yaml is read, and lacks what is not of its type. */
+describe('an archive that Helm would refuse for a type', () => {
+  test.each([
+    ['a mapping where text is meant', 'description: {a: b}'],
+    ['text where a list is meant', 'keywords: k'],
+    ['a list among texts', 'sources: [[]]'],
+    ['text where a mapping is meant', 'annotations: k'],
+    ['a word that is no truth', 'deprecated: "yes"'],
+    ['text where a maintainer is meant', 'maintainers: [a]'],
+    ['nothing where a maintainer is meant', 'maintainers: [~]'],
+    ['nothing where a dependency is meant', 'dependencies: [~, {name: a}]'],
+  ])('passes, and is not described: %s', (_what, text) => {
+    const bytes = withChartYaml(`${chartYaml}${text}\n`);
+
+    expect(checkArchive(bytes, { upstream: 'podinfo', chart: 'nginx', version: '1.2.3' })).toMatchObject({
+      misfit: true,
+    });
+    expect(describeArchive(bytes)).toEqual({ rejected: 'bad-metadata' });
+  });
+
+  test('is not described for what its requirements.yaml says either', () => {
+    const requirements = ['- name: a\n', '[', 'dependencies: {a: b}'];
+    for (const body of requirements) {
+      const bytes = archive(chartFile, { name: 'nginx/requirements.yaml', body });
+      expect(describeArchive(bytes)).toEqual({ rejected: 'bad-metadata' });
+    }
   });
 });

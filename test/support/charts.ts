@@ -16,7 +16,11 @@ export async function chartArchive(
   files: Readonly<Record<string, string>> = {},
 ): Promise<Buffer> {
   const all: Record<string, string> = {
-    'Chart.yaml': stringify({ apiVersion: 'v2', description: `A chart named ${chart.name}`, ...chart }),
+    // Helm reads YAML 1.1, where `y` is no text
+    'Chart.yaml': stringify(
+      { apiVersion: 'v2', description: `A chart named ${chart.name}`, ...chart },
+      { version: '1.1' },
+    ),
     'values.yaml': 'replicas: 1\n',
     'templates/configmap.yaml':
       'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  replicas: "{{ .Values.replicas }}"\n',

@@ -27,6 +27,7 @@ const json = (more: string): string =>
   `{"apiVersion":"v1","entries":{"nginx":[{"name":"nginx","version":"1.0.0","urls":["a"],"x":${more}}]}}`;
 
 const longText = 'y'.repeat(100_000);
+const longItems = 'x, '.repeat(50_000);
 
 /** Indexes that are built to take much time or memory, by what they are. Made when asked for: some are large. */
 export const indexBombs: Readonly<Record<string, () => string | Buffer>> = {
@@ -57,6 +58,12 @@ export const indexBombs: Readonly<Record<string, () => string | Buffer>> = {
   '1,000,000 aliases': () => inRow(`    y: &a v\n    x:\n${'    - *a\n'.repeat(1e6)}`),
   'a chain of 4,000 merges': () => `${merges(4000)}entries: {}\n`,
   'a chain of 40,000 merges': () => `${merges(40_000)}entries: {}\n`,
+  'a long list under an alias for each key': () =>
+    inRow(`    x: &l [${longItems}]\n    y:\n${lines(15_000, () => '    - ? *l\n      : v')}`),
+  'a long list for each key within itself': () =>
+    inRow(`    x: &l [{? *l : v}, ${longItems}${'{? *l : v}, '.repeat(15_000)}]\n`),
+  'a long text under an alias for each item of a key': () =>
+    inRow(`    x: &t ${longText}\n    y:\n${lines(1500, () => `    - ? [${'*t, '.repeat(100)}]\n      : v`)}`),
   'lists nested 5,000 deep': () => inRow(`    x: ${nested(5000)}\n`),
   'lists nested 50,000 deep': () => inRow(`    x: ${nested(50_000)}\n`),
   'mappings nested 5,000 deep': () => inRow(lines(5000, (at) => `${' '.repeat(at + 4)}a:`)),
