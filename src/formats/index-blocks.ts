@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 
-import { isWithdrawn, type ChartVersion, type KnownClaim } from '../chart/catalog.ts';
+import { isWithdrawn, type ChartVersion } from '../chart/catalog.ts';
+import type { KnownClaim } from '../chart/claim.ts';
 import { hexOf, type Digest } from '../chart/digest.ts';
 import type { KeptVersion } from '../chart/holding.ts';
 import { archivePath } from '../chart/names.ts';

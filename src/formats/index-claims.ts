@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { encodeClaim, listedLength, type Claim } from '../chart/catalog.ts';
+import { encodeClaim, listedLength, type Claim } from '../chart/claim.ts';
 import { TableReader, type SharedTable } from '../lib/shared-table.ts';
 import { TableBuilder } from '../lib/table-builder.ts';
 

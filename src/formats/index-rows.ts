@@ -1,4 +1,4 @@
-import type { Claim } from '../chart/catalog.ts';
+import type { Claim } from '../chart/claim.ts';
 import type { Digest } from '../chart/digest.ts';
 import { isChartName } from '../chart/names.ts';
 import { isChartVersion } from '../chart/version.ts';

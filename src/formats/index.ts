@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 
-import { sortClaims, type Claim, type Validator } from '../chart/catalog.ts';
+import { sortClaims } from '../chart/catalog.ts';
+import type { Claim, Validator } from '../chart/claim.ts';
 import { digestOf, type Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import { isChartName } from '../chart/names.ts';

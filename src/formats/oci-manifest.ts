@@ -99,8 +99,8 @@ function createdOf({ annotations }: Fields): string | undefined {
   return typeof created === 'string' ? readTime(created) : undefined;
 }
 
-/** Only what we can verify: a sha256 digest and a size. */
-function readDescriptor(value: unknown, maxBytes: number): Descriptor | undefined {
+/** A descriptor as far as we can verify what it names: a sha256 digest, and a size up to `maxBytes`. Undefined for any other. */
+export function readDescriptor(value: unknown, maxBytes: number): Descriptor | undefined {
   if (!isObject(value)) return undefined;
   const { digest, size } = value;
   const mediaType = mediaTypeOf(value);

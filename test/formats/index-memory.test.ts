@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { KnownClaim } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, hexOf } from '../../src/chart/digest.ts';
 import type { KeptVersion } from '../../src/chart/holding.ts';
 import type { RepositoryRules } from '../../src/chart/rules.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Claim } from '../../src/chart/catalog.ts';
+import type { Claim } from '../../src/chart/claim.ts';
 import { readRow, readTime, type RowProblem } from '../../src/formats/index-rows.ts';
 import { claimsOf, readText, wordsOf } from '../support/indexes.ts';
 

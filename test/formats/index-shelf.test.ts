@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { KnownClaim } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { renderRepository, type RenderedRepository } from '../../src/formats/index-rendering.ts';
 import { TableReader } from '../../src/lib/shared-table.ts';
 import { memberOf, partsOf } from '../support/index-parts.ts';
