@@ -147,7 +147,7 @@ In any value that is not a key:
 
 They are replaced after the file was parsed, so what they stand for cannot change the document. Inside \`{ }\` and \`[ ]\` such a value needs quotes, as YAML says. A number or a truth value may come from a placeholder, too.
 
-Options of the type *secret* never appear in logs, messages or addresses of the API. A file that such an option names is read anew each time the secret is needed, so a rotated secret needs no restart; the files that \`tls\`, \`dockerConfig\` and \`keyFile\` name must be readable when the configuration is read, and are read again later as well. A credential that is configured but cannot be read is an error, never an anonymous attempt. Credentials for a host other than this machine that would travel without TLS are allowed, with a warning.`;
+Options of the type *secret* never appear in logs, messages or addresses of the API. A file that such an option names is read anew each time the secret is needed, so a rotated secret needs no restart; the files that \`tls\`, \`dockerConfig\` and \`keyFile\` name must be readable when the configuration is read, and are read again later as well. Another content of a keyring in \`verify\` is another configuration, which a running server loads by itself. A credential that is configured but cannot be read is an error, never an anonymous attempt. Credentials for a host other than this machine that would travel without TLS are allowed, with a warning.`;
 
 const units = `## Durations and sizes
 

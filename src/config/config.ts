@@ -1,6 +1,8 @@
 import type { VersionRules } from '../chart/ranges.ts';
 import type { RepositoryRules } from '../chart/rules.ts';
+import type { VerifyMode } from '../chart/verdict.ts';
 import type { Secret } from '../lib/secret.ts';
+import type { KeyringFile } from './keyring.ts';
 import type { ListenAddress } from './leaf.ts';
 
 export type { ListenAddress } from './leaf.ts';
@@ -93,10 +95,18 @@ interface CommonUpstreamConfig {
   readonly withdrawn: 'keep' | 'drop';
   /** With `drop`: the share of its versions, 0 to 1, that a listing may lose before it waits for an operator. */
   readonly maxShrink: number;
+  /** Absent: provenance is not checked. */
+  readonly verify: VerifyConfig | undefined;
   /** Attempts at one listing or chart before it waits for its next turn. */
   readonly retries: number;
   readonly concurrency: number;
   readonly maxArchiveBytes: number;
+}
+
+/** How provenance is checked. Another content of the keyring is another configuration. */
+export interface VerifyConfig {
+  readonly mode: VerifyMode;
+  readonly keyring: KeyringFile;
 }
 
 /** What all upstreams have that are reached over a network. */

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 
 import type { Config } from './config.ts';
 import { reportIssues } from './issues.ts';
+import type { CountKeys } from './keyring.ts';
 import { describeOptions } from './options.ts';
 import { inFileOrder, type Problem } from './problem.ts';
 import { environmentProxies } from './proxies.ts';
@@ -26,14 +27,19 @@ const noFile: Problem = {
 
 /**
  * Reads, validates and completes a configuration file. All problems come back at once; none holds a secret. Never
- * rejects because of what the file or the environment says. `file` is absent when nobody named one.
+ * rejects because of what the file or the environment says. `file` is absent when nobody named one. Without `countKeys`
+ * keyrings are looked at from outside only.
  */
-export async function loadConfig(file: string | undefined, environment: Environment): Promise<Loaded> {
+export async function loadConfig(
+  file: string | undefined,
+  environment: Environment,
+  countKeys?: CountKeys,
+): Promise<Loaded> {
   if (file === undefined) return { problems: [noFile] };
   const source = await readSource(file);
   if (!('document' in source)) return { problems: source };
   const options = describeOptions(fileSchema);
-  const tree = await OptionTree.read(source, options, { folder: dirname(resolve(file)), environment });
+  const tree = await OptionTree.read(source, options, { folder: dirname(resolve(file)), environment, countKeys });
   const listen = environment['CHARTROOM_LISTEN'];
   if (listen) tree.supply('server', 'listen', listen, '${CHARTROOM_LISTEN}');
   const data = environment['CHARTROOM_DATA'];

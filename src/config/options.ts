@@ -12,8 +12,8 @@ export interface OptionNotes {
   /** What happens when it is absent, where that is not a value. */
   readonly absent?: string;
   readonly secret?: boolean;
-  /** It names a file that must be there and be readable when the configuration is read. */
-  readonly readable?: boolean;
+  /** It names a file that must be there and be readable when the configuration is read; a keyring is read then, too. */
+  readonly readable?: boolean | 'keyring';
   /** JSON Schema of what may be written, for editors. */
   readonly json?: Readonly<Record<string, unknown>>;
 }
@@ -37,7 +37,7 @@ export interface OptionSchema {
   readonly default?: string | number | boolean;
   readonly examples?: readonly unknown[];
   readonly writeOnly?: boolean;
-  readonly readable?: boolean;
+  readonly readable?: boolean | 'keyring';
   readonly allowed?: string;
   readonly absent?: string;
 }

@@ -9,6 +9,7 @@ import { versionRules } from './resolve-repository.ts';
 import type { UpstreamOptions } from './schema.ts';
 import { defaultsSchema } from './upstream-schema.ts';
 import { type Place, readPlace } from './upstream-url.ts';
+import { resolveVerify } from './verify.ts';
 
 type Always =
   | 'interval'
@@ -71,6 +72,7 @@ export function resolveUpstream(identity: Identity, written: Completed, surround
     name,
     versions: versionRules(written.versions),
     ...remembering,
+    verify: resolveVerify(written.verify),
     retries,
     concurrency,
     maxArchiveBytes,

@@ -4,6 +4,7 @@ import { warnIdle } from './repository-warnings.ts';
 import { defaultListen } from './schema.ts';
 import type { OptionTree } from './tree.ts';
 import { checkAccess, checkProxyVariables, checkUpstream, warnExposed } from './upstream-rules.ts';
+import { checkVerify } from './verify.ts';
 
 /**
  * What options say together: rules that no option can check alone. They hold, too, where other options are wrong.
@@ -15,12 +16,14 @@ export function reportRules(tree: OptionTree, noProxies: readonly string[]): voi
   checkRepositories(tree);
   warnIdle(tree);
   checkAccess(tree, ['defaults']);
+  checkVerify(tree, ['defaults']);
   checkVersions(tree, ['defaults', 'versions']);
   const upstreams = tree.at('upstreams');
   if (!Array.isArray(upstreams)) return;
   checkNames(tree, 'upstreams');
   for (const index of upstreams.keys()) {
     checkAccess(tree, ['upstreams', index]);
+    checkVerify(tree, ['upstreams', index]);
     checkUpstream(tree, index);
     checkVersions(tree, ['upstreams', index, 'versions']);
   }

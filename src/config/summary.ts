@@ -10,6 +10,7 @@ import type {
   StoreConfig,
   UpstreamAuth,
   UpstreamConfig,
+  VerifyConfig,
 } from './config.ts';
 import { formatDuration } from './units.ts';
 
@@ -43,6 +44,8 @@ export interface UpstreamSummary {
   readonly mirror: string;
   readonly charts: string;
   readonly auth: string;
+  /** How provenance is checked; `none` where it is not. */
+  readonly verify: string;
 }
 
 /** Says what a configuration configures, for people. */
@@ -90,6 +93,7 @@ function summarizeUpstream(upstream: UpstreamConfig): UpstreamSummary {
     mirror: typeof mirror === 'string' ? mirror : `newest ${mirror.newest}`,
     charts: [named, ...describeVersions(versions)].join('; '),
     auth: type === 'folder' ? 'none' : describeAccess(upstream),
+    verify: upstream.verify ? describeVerify(upstream.verify) : 'none',
   };
 }
 
@@ -129,6 +133,11 @@ function describeAuth(auth: UpstreamAuth): string {
 function describeAws({ keys, roleArn }: AwsAuth): string {
   const first = keys ? 'AWS keys' : 'AWS identity of the environment';
   return roleArn === undefined ? first : `${first}, role ${roleArn}`;
+}
+
+function describeVerify({ mode, keyring: { count } }: VerifyConfig): string {
+  if (!count) return mode;
+  return `${mode}, ${count.keys === 1 ? '1 key' : `${count.keys} keys`}`;
 }
 
 function describeSchedule({ retired, intervalMs }: UpstreamConfig): string {

@@ -4,6 +4,7 @@ import { isAlias, isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap }
 
 import { closest } from '../lib/nearest.ts';
 import type { Secret } from '../lib/secret.ts';
+import { readKeyring, type CountKeys } from './keyring.ts';
 import { listForm, mappingForm, type OptionSchema, stepInto } from './options.ts';
 import { formatPath, type OptionPath, type Position, type Problem, shorten } from './problem.ts';
 import {
@@ -21,6 +22,8 @@ export interface Surroundings {
   /** The folder of the configuration file: relative paths begin here. */
   readonly folder: string;
   readonly environment: Environment;
+  /** Absent: what is in keyrings is not looked at. */
+  readonly countKeys?: CountKeys | undefined;
 }
 
 /** What is known of one place in the tree. */
@@ -263,9 +266,10 @@ export class OptionTree {
   }
 
   async #readText(value: string, options: OptionSchema): Promise<unknown> {
-    const { folder, environment } = this.#surroundings;
+    const { folder, environment, countKeys } = this.#surroundings;
     if (options.writeOnly) return fitting(await substituteSecret(value, folder, environment), options);
     const text = hasPlaceholder(value) ? await substitute(value, folder, environment) : value;
+    if (options.readable === 'keyring' && text !== '') return readKeyring(resolve(folder, text), countKeys);
     if (options.readable && text !== '') await readBytes(resolve(folder, text));
     return hasPlaceholder(value) ? retype(text, options) : text;
   }

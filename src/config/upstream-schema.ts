@@ -5,6 +5,7 @@ import { upstreamCharts, versions } from './chart-options.ts';
 import { choice, dnsLabel, duration, flag, leaf, percentage, size, text, whole } from './leaf.ts';
 import { optionNotes } from './options.ts';
 import { allowedUrls, upstreamTypes } from './upstream-url.ts';
+import { verifyOption } from './verify.ts';
 
 const newest = z
   .strictObject({
@@ -84,6 +85,7 @@ const upstreamOptions = {
     default: '50%',
     example: '20%',
   }).optional(),
+  verify: verifyOption.optional(),
   ...accessOptions,
   timeout: duration(1, 3_600_000, {
     description: 'How long one request with its body may take. Raise it for large archives on slow lines.',

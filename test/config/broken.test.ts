@@ -6,6 +6,7 @@ import { brokenDocuments, brokenKeys } from './broken-documents.ts';
 import { brokenSecrets } from './broken-secrets.ts';
 import { brokenUpstreams } from './broken-upstreams.ts';
 import { brokenValues } from './broken-values.ts';
+import { brokenVerify } from './broken-verify.ts';
 import { loadText, problemsOf } from './support.ts';
 
 const brokenConfigurations = [
@@ -16,6 +17,7 @@ const brokenConfigurations = [
   ...brokenAuth,
   ...unfitAuth,
   ...brokenUpstreams,
+  ...brokenVerify,
 ];
 
 test.each(brokenConfigurations)('says where $wrong is, and what is allowed there', async (broken) => {

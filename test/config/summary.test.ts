@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
 import { expect, test } from 'vitest';
 
 import type { UpstreamAuth } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { summarize } from '../../src/config/summary.ts';
 import { ecrLogin } from '../../src/upstream/credentials/aws.ts';
 import { azureLogin } from '../../src/upstream/credentials/azure.ts';
@@ -10,7 +14,7 @@ import { headersAuthorization } from '../../src/upstream/credentials/headers.ts'
 import { passwordLogin, tokenLogin } from '../../src/upstream/credentials/login.ts';
 import { anonymous } from '../../src/upstream/credentials/preemptive.ts';
 import { ManualClock } from '../support/clock.ts';
-import { configOf, loadText } from './support.ts';
+import { configOf, loadText, writeConfig } from './support.ts';
 
 test.each([
   ['interval: 90m', '90m'],
@@ -62,6 +66,19 @@ test.each([
     expect(summarize(config).upstreams).toMatchObject([{ auth }]);
   },
 );
+
+test.each([
+  ['', undefined, 'none'],
+  ['verify: { mode: off }', undefined, 'none'],
+  ['verify: { keyring: k.gpg, mode: report }', undefined, 'report'],
+  ['verify: { keyring: k.gpg }', { keys: 1, usable: 1 }, 'require, 1 key'],
+  ['verify: { keyring: k.gpg }', { keys: 3, usable: 2 }, 'require, 3 keys'],
+])('an upstream with { %s } and a keyring of %o verifies: %s', async (options, count, verify) => {
+  const file = await writeConfig(`upstreams: [{ name: a, url: ./a, ${options} }]`);
+  await writeFile(join(dirname(file), 'k.gpg'), Buffer.of(0x99));
+  const config = configOf(await loadConfig(file, {}, count && (async () => count)));
+  expect(summarize(config).upstreams).toMatchObject([{ verify }]);
+});
 
 test.each([
   ['', 'none'],
