@@ -7,13 +7,16 @@ import { createRecord, readRecord } from './records.ts';
  * Where everything is:
  *
  *   format.json                                     which layout this is: { "format": 1 }
- *   blobs/sha256/ab/<hex>                           immutable: archives, provenance, OCI configs and manifests
+ *   blobs/sha256/ab/<hex>                           immutable: archives, provenance, a registry's manifests, configs, artifacts
  *   holdings/<upstream>/<chart>/<version>/
  *     first.json                                    the first bytes held; created if absent, the loser of a race adopts it
  *     <archive-hex>.json                            a replacement that was accepted, and when: of several the latest counts,
  *                                                   without any first.json
- *   attachments/<upstream>/<archive-hex>.json       what may come later: provenance. Compare-and-swap
- *   derived/<archive-hex>/<kind>.json               what an archive is made into, created once: its documents for people to read
+ *   attachments/<upstream>/<archive-hex>.json       what may come later: provenance, artifacts. Compare-and-swap
+ *   derived/<archive-hex>/
+ *     documents.json                                what an archive is made into, created once: its documents for people to read
+ *     image.json                                    its OCI manifest and config, verbatim: without provenance,
+ *     image-<provenance-hex>.json                   and with that one as a layer
  *   catalogs/sha256/<hex>.gz                        immutable: one upstream's claims, named by the digest of their text
  *   snapshots/sha256/<hex>.gz                       immutable: all holdings of one upstream, likewise
  *   state.json                                      the one object that moves everything. Compare-and-swap
@@ -40,18 +43,34 @@ export const leaseKey = 'lease.json';
 /** What the servers were last configured to offer. */
 export const servingKey = 'serving.json';
 
-/** What kinds of things are made of archives. */
-export type DerivedKind = 'documents';
-
-/** What was made of an archive. */
-export function derivedKey(archive: Digest, kind: DerivedKind): string {
-  return `derived/${hexOf(archive)}/${kind}.json`;
+/** The documents in an archive. */
+export function documentsKey(archive: Digest): string {
+  return `derived/${hexOf(archive)}/documents.json`;
 }
 
-/** Of which archive a key holds something that was made of it; undefined for a key that is none of ours. */
-export function derivedPlace(key: string): Digest | undefined {
-  const [, hex] = /^derived\/([0-9a-f]{64})\/[a-z]+\.json$/.exec(key) ?? [];
-  return hex === undefined ? undefined : `sha256:${hex}`;
+/** The image that was derived of an archive and, where it has one, its provenance. */
+export function imageKey(archive: Digest, provenance: Digest | undefined): string {
+  return `derived/${hexOf(archive)}/image${provenance === undefined ? '' : `-${hexOf(provenance)}`}.json`;
+}
+
+/** What a key of something derived says. */
+export interface DerivedPlace {
+  readonly archive: Digest;
+  readonly kind: 'documents' | 'image';
+  /** Of an image: the provenance that is a layer of it; absent where it has none. */
+  readonly provenance?: Digest | undefined;
+}
+
+/** What a key holds, and of which archive that was made; undefined for a key that is none of ours. */
+export function derivedPlace(key: string): DerivedPlace | undefined {
+  const parts = /^derived\/([0-9a-f]{64})\/(?:documents|(image)(?:-([0-9a-f]{64}))?)\.json$/.exec(key);
+  if (!parts) return undefined;
+  const [, archive, image, provenance] = parts;
+  return {
+    archive: `sha256:${archive}`,
+    kind: image === undefined ? 'documents' : 'image',
+    ...(provenance !== undefined && { provenance: `sha256:${provenance}` }),
+  };
 }
 
 /** Bytes by their digest. */
