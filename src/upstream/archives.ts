@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { LRUCache } from 'lru-cache';
 
-import { bareClaim, Catalog, type Claim, isDescribed, type SourceRef, type Validator } from '../chart/catalog.ts';
+import { Catalog } from '../chart/catalog.ts';
+import { bareClaim, type Claim, isDescribed, type SourceRef, type Validator } from '../chart/claim.ts';
 import type { Digest } from '../chart/digest.ts';
 import { Fault } from '../chart/fault.ts';
 import type { ArchiveChart } from '../formats/chart-archive.ts';

@@ -1,4 +1,5 @@
-import { Catalog, type Claim, type SourceRef, type Validator } from '../chart/catalog.ts';
+import { Catalog } from '../chart/catalog.ts';
+import type { Claim, SourceRef, Validator } from '../chart/claim.ts';
 import { Fault } from '../chart/fault.ts';
 import { indexTooLarge, type IndexContents, type IndexQuestion, type UnchangedIndex } from '../formats/index.ts';
 import { TooManyBytes } from '../lib/bytes.ts';

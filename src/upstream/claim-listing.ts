@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-import { encodeClaim, sortClaims, type Claim, type Validator } from '../chart/catalog.ts';
+import { sortClaims } from '../chart/catalog.ts';
+import { encodeClaim, type Claim, type Validator } from '../chart/claim.ts';
 import { compareText } from '../chart/version.ts';
 import { inPieces } from '../lib/at-once.ts';
 import type { SharedTable } from '../lib/shared-table.ts';

@@ -1,5 +1,5 @@
-import type { Claim, SourceRef, Validator } from '../chart/catalog.ts';
-import type { Digest } from '../chart/digest.ts';
+import type { Claim, SourceRef, Validator } from '../chart/claim.ts';
+import type { Descriptor, Digest } from '../chart/digest.ts';
 import type { SharedTable } from '../lib/shared-table.ts';
 
 /** What an upstream says it has, all of it. */
@@ -55,6 +55,42 @@ export interface Incoming {
   readonly digest?: Digest;
 }
 
+/** Something beside a chart in its registry, as it came: verified, but its blobs are still to be opened. */
+export interface FoundArtifact {
+  readonly manifest: Uint8Array;
+  /** As the registry says, or the manifest itself. */
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Its config and layers, each once. */
+  readonly blobs: readonly Descriptor[];
+  /** What its `subject` names. */
+  readonly subject?: Digest | undefined;
+  /** The tag it hangs on, by cosign's scheme: `sha256-<hex>.sig`. */
+  readonly tag?: string | undefined;
+}
+
+/** Everything that is beside one chart. */
+export interface FoundArtifacts {
+  /** Each manifest once. */
+  readonly artifacts: readonly FoundArtifact[];
+  /** What is there too and cannot be mirrored, in words for the log: nothing that changes when it is asked again. */
+  readonly leftOut: readonly string[];
+}
+
+/** The bytes of a manifest that we have already; undefined when we have not. */
+export type HeldManifest = (digest: Digest) => Promise<Uint8Array | undefined>;
+
+/** What a registry has beside its charts. Faults like an `Upstream`. */
+export interface Artifacts {
+  /**
+   * What refers to a chart's manifest: by its `subject`, and what refers to that in turn, or by a tag of cosign's scheme;
+   * a hundred of them at most. What is `held` is not fetched again. Faults rather than returning part of it.
+   */
+  referringTo(source: SourceRef, manifest: Digest, held: HeldManifest, signal: AbortSignal): Promise<FoundArtifacts>;
+  /** Opens a part of one: its manifest, which the media type tells, or a blob. Undefined when upstream does not have it. */
+  open(source: SourceRef, part: Descriptor, signal: AbortSignal): Promise<Incoming | undefined>;
+}
+
 /** Which of a chart version's files. */
 export type Part = 'archive' | 'provenance';
 
@@ -63,6 +99,8 @@ export type Part = 'archive' | 'provenance';
  * Every method throws a `Fault` that names the upstream; `signal` ends it early with the signal's reason.
  */
 export interface Upstream {
+  /** Absent where nothing stands beside charts but their provenance. */
+  readonly artifacts?: Artifacts | undefined;
   /**
    * Everything on offer, or that `validator` still describes it. Faults rather than returning part of a listing. What it
    * says again may share the text of `known`, the catalog that the last one led to.

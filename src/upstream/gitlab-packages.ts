@@ -1,4 +1,5 @@
-import { bareClaim, Catalog, isWithdrawn, type Claim } from '../chart/catalog.ts';
+import { Catalog, isWithdrawn } from '../chart/catalog.ts';
+import { bareClaim, type Claim } from '../chart/claim.ts';
 import { digestOf } from '../chart/digest.ts';
 import { Fault, type FaultCode } from '../chart/fault.ts';
 import type { ArchiveChart } from '../formats/chart-archive.ts';

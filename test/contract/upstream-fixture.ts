@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 
-import { Catalog, type ChartVersion, type Claim, type SourceRef } from '../../src/chart/catalog.ts';
+import { Catalog, type ChartVersion } from '../../src/chart/catalog.ts';
+import type { Claim, SourceRef } from '../../src/chart/claim.ts';
 import { Fault } from '../../src/chart/fault.ts';
 import { readAll } from '../../src/lib/bytes.ts';
 import type { Allowance, Listing, Part, Upstream } from '../../src/upstream/contract.ts';

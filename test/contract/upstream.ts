@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { SourceRef, Validator } from '../../src/chart/catalog.ts';
+import type { SourceRef, Validator } from '../../src/chart/claim.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { readAll } from '../../src/lib/bytes.ts';
 import type { Upstream } from '../../src/upstream/contract.ts';

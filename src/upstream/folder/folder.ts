@@ -1,4 +1,5 @@
-import { Catalog, type Claim, type SourceRef, type Validator } from '../../chart/catalog.ts';
+import { Catalog } from '../../chart/catalog.ts';
+import type { Claim, SourceRef, Validator } from '../../chart/claim.ts';
 import { asFault, Fault } from '../../chart/fault.ts';
 import type { Clock } from '../../lib/clock.ts';
 import {

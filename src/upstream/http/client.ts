@@ -58,7 +58,10 @@ async function sendWithin(options: HttpClientOptions, transport: Transport, requ
     return { ...answer, untold };
   };
   try {
-    const answer = await followRedirects(options.upstream, request.method ?? 'GET', request.url, isHome, send);
+    const { url, method = 'GET', follow } = request;
+    const answer = await (follow === false
+      ? send(url, isHome(url))
+      : followRedirects(options.upstream, method, url, isHome, send));
     options.limits.hear(answer);
     logAnswer(options.log, options.upstream, request, answer);
     return endingWith(answer, deadline);

@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'HEAD' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** False: a redirect is the answer. */
+  readonly follow?: false | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -17,7 +19,7 @@ export interface HttpRequest {
  */
 export type Untold = 'anonymous' | 'elsewhere' | 'upgraded';
 
-/** An answer whatever its status, redirects already followed. The body must be consumed or dumped. */
+/** An answer whatever its status, redirects already followed unless the request says otherwise. The body must be consumed or dumped. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

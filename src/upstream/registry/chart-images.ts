@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-import type { SourceRef } from '../../chart/catalog.ts';
+import type { SourceRef } from '../../chart/claim.ts';
 import { digestOf, isDigest, type Digest } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import { chartMetadata } from '../../formats/chart-metadata.ts';

@@ -1,9 +1,10 @@
-import type { Claim } from '../../chart/catalog.ts';
+import type { Claim } from '../../chart/claim.ts';
 import { readTime } from '../../formats/index-rows.ts';
 import { versionOf } from '../../formats/oci-manifest.ts';
 import type { DiscoveredTag } from '../discovery/discovery.ts';
 import { shortened } from '../http/faults.ts';
 import { chartOf } from './address.ts';
+import { isAttachedTag } from './attached-tags.ts';
 import { listedSource } from './source.ts';
 
 /** What was read of one repository; `tags` is undefined when there is no such repository. */
@@ -37,8 +38,6 @@ function claimOf(repository: string, version: string, { tag, digest, created, ch
   return { ...claim, metadata: chart.metadata, extra: chart.extra, brief: true };
 }
 
-/** Signatures, attestations and the like, which hang on a digest: nobody takes them for versions. */
-const attached = /^sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/;
 const maxExamples = 5;
 
 /** What a listing had that is not offered, by reason, with the first few in words. */
@@ -57,7 +56,7 @@ export class Rejected {
   }
 
   notSemver(repository: string, tag: string): void {
-    if (!attached.test(tag)) this.#add('not-semver', `${repository}:${shortened(tag, 80)} is not a version`);
+    if (!isAttachedTag(tag)) this.#add('not-semver', `${repository}:${shortened(tag, 80)} is not a version`);
   }
 
   sameName(repository: string, first: string): void {

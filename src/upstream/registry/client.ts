@@ -5,6 +5,7 @@ import { readAll, TooManyBytes } from '../../lib/bytes.ts';
 import { watchedBody } from '../http/body.ts';
 import type { HttpAnswer, HttpClient } from '../http/http.ts';
 import { faultOfRegistry, isAbsent, isWebPage, notARegistry } from './faults.ts';
+import { isNoCatalog, isNoReferrers, namesIn, type NamedList, type ReadPage } from './lists.ts';
 import { nextPage } from './paging.ts';
 import type { FileRef } from './source.ts';
 
@@ -33,16 +34,6 @@ interface RegistryClientOptions {
   readonly http: HttpClient;
   /** Pages of one list at most; 1000 when absent. */
   readonly maxPages?: number | undefined;
-}
-
-/** A list of names, as it is read and as messages call it. */
-interface NamedList {
-  readonly field: 'tags' | 'repositories';
-  /** What was asked for. */
-  readonly what: string;
-  readonly words: string;
-  /** Whether an answer to its first page says that there is no such list. */
-  readonly isAbsent: (answer: HttpAnswer) => boolean;
 }
 
 /** More is refused by many: by distribution with 400, by mirrors of it with 405. */
@@ -80,6 +71,17 @@ export class RegistryClient {
     const url = new URL(`${at.href}?n=${pageSize}`);
     const words = 'its list of repositories';
     return this.#names(url, { field: 'repositories', what: words, words, isAbsent: isNoCatalog }, signal);
+  }
+
+  /**
+   * The digests of what refers to a manifest, each once, in order; never part of them, but for those we cannot verify.
+   * Undefined when the registry does not list referrers (distribution specification, listing referrers).
+   */
+  async referrers(repository: string, digest: Digest, signal: AbortSignal): Promise<readonly Digest[] | undefined> {
+    const words = `the list of what refers to ${repository}@${digest}`;
+    const url = this.#url(`${repository}/referrers/${digest}`);
+    const list = { field: 'manifests', what: repository, words, isAbsent: isNoReferrers, maybeNone: true } as const;
+    return (await this.#names(url, list, signal))?.filter(isDigest);
   }
 
   /** What a tag points to; undefined when it is not there. Docker Hub does not count this as a pull. */
@@ -154,8 +156,8 @@ export class RegistryClient {
     return new URL(`/v2/${path}`, this.#options.origin);
   }
 
-  #get(url: URL, method: 'GET' | 'HEAD', signal: AbortSignal, headers = {}): Promise<HttpAnswer> {
-    return this.#options.http.request({ url, method, signal, headers });
+  #get(url: URL, method: 'GET' | 'HEAD', signal: AbortSignal, headers = {}, follow?: false): Promise<HttpAnswer> {
+    return this.#options.http.request({ url, method, signal, headers, follow });
   }
 
   /** The names in a list of several pages, each once, in order. */
@@ -165,12 +167,12 @@ export class RegistryClient {
     for (let page: URL | undefined = first; page;) {
       if (seen.size >= this.#maxPages) throw this.#badList(list, `has more than ${seen.size} pages`);
       seen.add(page.href);
-      const answer: HttpAnswer = await this.#get(page, 'GET', signal);
-      if (seen.size === 1 && list.isAbsent(answer)) return await absent(answer);
+      const read: ReadPage | undefined = await this.#readPage(page, list, seen.size === 1, signal);
+      if (!read) return undefined;
       const before = names.size;
-      for (const name of await this.#readNames(answer, list)) names.add(name);
+      for (const name of read.names) names.add(name);
       if (names.size > maxNames) throw this.#badList(list, `has more than ${maxNames} names`);
-      page = nextPage(page, answer.headers['link']);
+      page = nextPage(page, read.link);
       if (!page || !seen.has(page.href)) continue;
       // some servers go on linking to their last page
       if (names.size > before) throw this.#badList(list, 'leads in a circle');
@@ -179,11 +181,24 @@ export class RegistryClient {
     return [...names].toSorted();
   }
 
-  async #readNames(answer: HttpAnswer, list: NamedList): Promise<readonly string[]> {
+  /** Undefined when the first page says that there is no such list. */
+  async #readPage(page: URL, list: NamedList, isFirst: boolean, signal: AbortSignal): Promise<ReadPage | undefined> {
+    const answer = await this.#getPage(page, list, signal);
+    if (isFirst && list.isAbsent(answer)) return await absent(answer);
     await this.#expectOk(answer, list.what);
     const names = namesIn(await this.#read(answer, maxPageBytes, list.words), list.field);
-    if (names) return names;
+    if (names) return { names, link: answer.headers['link'] };
+    if (isFirst && list.maybeNone) return undefined;
     throw this.#badList(list, 'is not what the specification says');
+  }
+
+  /** ghcr.io sends those who ask for referrers to its pages for people, which 303 means; no registry is meant by that. */
+  async #getPage(page: URL, { maybeNone }: NamedList, signal: AbortSignal): Promise<HttpAnswer> {
+    if (!maybeNone) return this.#get(page, 'GET', signal);
+    const answer = await this.#get(page, 'GET', signal, { accept: mediaTypes.index }, false);
+    if (!movedStatuses.has(answer.status)) return answer;
+    await answer.dump();
+    return this.#get(page, 'GET', signal, { accept: mediaTypes.index });
   }
 
   async #expectOk(answer: HttpAnswer, what: string): Promise<void> {
@@ -215,15 +230,11 @@ export class RegistryClient {
   }
 }
 
+/** It is elsewhere, and is meant. */
+const movedStatuses = new Set([301, 302, 307, 308]);
+
 /** Registries and proxies that know no HEAD answer it with one of these. */
 const withoutHead = new Set([400, 405, 501]);
-
-/** What registries without a catalog answer when they are asked for it. */
-const withoutCatalog = new Set([400, 404, 405, 410, 501]);
-
-function isNoCatalog(answer: HttpAnswer): boolean {
-  return withoutCatalog.has(answer.status) && !isWebPage(answer);
-}
 
 async function absent(answer: HttpAnswer): Promise<undefined> {
   await answer.dump();
@@ -233,18 +244,4 @@ async function absent(answer: HttpAnswer): Promise<undefined> {
 function digestIn({ headers }: HttpAnswer): Digest | undefined {
   const text = String(headers['docker-content-digest']);
   return isDigest(text) ? text : undefined;
-}
-
-/** The names of one page; null stands for none. Undefined when it is no such list. */
-function namesIn(body: Buffer, field: NamedList['field']): readonly string[] | undefined {
-  try {
-    const page: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof page !== 'object' || page === null || !(field in page)) return undefined;
-    const names: unknown = (page as Readonly<Record<string, unknown>>)[field];
-    if (names === null) return [];
-    if (!Array.isArray(names)) return undefined;
-    return names.every((name) => typeof name === 'string') ? names : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,4 @@
-import type { Claim, Validator } from '../../chart/catalog.ts';
+import type { Claim, Validator } from '../../chart/claim.ts';
 import { Fault } from '../../chart/fault.ts';
 import { tagOf } from '../../formats/oci-manifest.ts';
 import { defaultWidth, inPieces, mapAtOnce } from '../../lib/at-once.ts';
@@ -8,6 +8,8 @@ import type { Found, Listing, Unchanged, Upstream } from '../contract.ts';
 import type { DiscoveredRepository, Discovery } from '../discovery/discovery.ts';
 import type { HttpClient } from '../http/http.ts';
 import { chartOf, type RegistryAddress } from './address.ts';
+import { ChartArtifacts } from './artifacts.ts';
+import { AttachedTags } from './attached-tags.ts';
 import { ChartImages } from './chart-images.ts';
 import { claimsOf, Rejected, type ListedRepository } from './claims.ts';
 import { RegistryClient } from './client.ts';
@@ -44,11 +46,14 @@ export function ociRegistry(options: OciRegistryOptions): Upstream {
   const { name, address, charts, discover, http, clock, maxPages } = options;
   const registry = new RegistryClient({ upstream: name, origin: address.origin, http, maxPages });
   const images = new ChartImages({ upstream: name, registry, clock });
+  const tags = new AttachedTags({ list: (repository, signal) => registry.tags(repository, signal), clock });
+  const reading = { registry, tags };
   const places = discover ? discoveredPlaces({ discover, address, charts, clock }) : namedPlaces(name, address, charts);
   return {
+    artifacts: new ChartArtifacts({ upstream: name, registry, tags, clock }),
     list: async (validator, signal) => {
       try {
-        return await list(options, registry, await places.repositories(signal), validator, signal);
+        return await list(options, reading, await places.repositories(signal), validator, signal);
       } catch (error) {
         throw inContext(options, error);
       }
@@ -65,9 +70,15 @@ export function ociRegistry(options: OciRegistryOptions): Upstream {
   };
 }
 
+/** What tags are read with, and who takes note of those that no version has. */
+interface Reading {
+  readonly registry: RegistryClient;
+  readonly tags: AttachedTags;
+}
+
 async function list(
   options: OciRegistryOptions,
-  registry: RegistryClient,
+  reading: Reading,
   repositories: readonly DiscoveredRepository[],
   validator: Validator | undefined,
   signal: AbortSignal,
@@ -76,9 +87,9 @@ async function list(
   const isFirst = ({ repository }: DiscoveredRepository): boolean => firsts.get(chartOf(repository)) === repository;
   const width = options.concurrency ?? defaultWidth;
   const listed = await mapAtOnce(repositories.filter(isFirst), width, signal, (one, either) =>
-    withTags(registry, one, either),
+    withTags(reading, one, either),
   );
-  if (listed.every(({ tags }) => tags === undefined)) await registry.expectRegistry(signal);
+  if (listed.every(({ tags }) => tags === undefined)) await reading.registry.expectRegistry(signal);
   // an address that is no chart itself is a folder of charts that nobody named yet
   const rejected = new Rejected({ named: !options.discover && options.charts.length > 0 });
   const claims: Claim[] = [];
@@ -90,12 +101,13 @@ async function list(
 }
 
 async function withTags(
-  registry: RegistryClient,
+  { registry, tags: attached }: Reading,
   { repository, tags }: DiscoveredRepository,
   signal: AbortSignal,
 ): Promise<ListedRepository> {
   if (tags) return { repository, tags };
   const names = await registry.tags(repository, signal);
+  if (names) attached.note(repository, names);
   return { repository, tags: names?.map((tag) => ({ tag })) };
 }
 

@@ -1,4 +1,4 @@
-import type { SourceRef } from '../../chart/catalog.ts';
+import type { SourceRef } from '../../chart/claim.ts';
 import { isDigest, type Descriptor, type Digest } from '../../chart/digest.ts';
 import { isRepository, isTag } from '../../formats/oci-manifest.ts';
 

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../../src/chart/digest.ts';
+import { deriveConfig } from '../../../src/formats/derived-image.ts';
 import type { OfferedChart } from '../../contract/upstream-fixture.ts';
 import { describeUpstream } from '../../contract/upstream.ts';
 import { chartArchive } from '../../support/charts.ts';
 import { listed, never, nginx, openFolder, redis, sourcesOf } from '../../support/folder-upstream.ts';
 import { textOf } from '../../support/indexes.ts';
+import { archiveOf } from '../../support/odd-charts.ts';
 
 const laterOn = new Date('2026-02-01T00:00:00Z');
 
@@ -103,6 +105,16 @@ describe('a folder', () => {
     });
     expect(listing.examples).toHaveLength(5);
     expect(listing.examples.join('\n')).toContain('h-line?feed.tgz: has a name that cannot be written down');
+  });
+
+  it('calls a version what Helm reads of it, which is what its image is called', async () => {
+    const { put, upstream } = await openFolder();
+    const archive = archiveOf([['Chart.yaml', 'name: nginx\nversion: 1.10\nappVersion: 1.20\n']]);
+    await put('nginx.tgz', archive);
+
+    const claim = await upstream.find('nginx', '1.1', never);
+    expect(JSON.parse(claim?.metadata ?? '')).toEqual(JSON.parse(deriveConfig(archive)));
+    expect(await upstream.find('nginx', '1.10', never)).toBeUndefined();
   });
 
   it('takes the first of several archives of one version in path order, whatever else they are', async () => {
