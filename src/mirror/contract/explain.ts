@@ -1,5 +1,5 @@
 import type { Digest } from '../../chart/digest.ts';
-import type { FaultReport } from './operator.ts';
+import type { FaultReport, ProvenanceReport } from './operator.ts';
 
 export interface ExplainQuery {
   /** Absent: every repository. */
@@ -33,6 +33,8 @@ export interface UpstreamWord {
   readonly held?:
     | { readonly digest: Digest; readonly size: number; readonly heldAt: string; readonly key: string }
     | undefined;
+  /** Of one version that is held, where provenance is checked. */
+  readonly provenance?: ProvenanceReport | undefined;
   /** The upstream's own trouble now. */
   readonly fault?: FaultReport | undefined;
 }

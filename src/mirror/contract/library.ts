@@ -1,7 +1,7 @@
 import type { Digest } from '../../chart/digest.ts';
 import type { ChartDocuments } from '../../formats/chart-documents.ts';
 import type { ChartRef } from './doors.ts';
-import type { FaultReport } from './operator.ts';
+import type { FaultReport, ProvenanceReport } from './operator.ts';
 
 /** A repository as its users see it. */
 export interface RepositoryInfo {
@@ -84,6 +84,7 @@ export interface VersionDetails extends VersionSummary {
   readonly firstSeen: string;
   /** Bytes of the archive; absent while it is not held. */
   readonly size?: number | undefined;
+  readonly provenance: ProvenanceReport;
   /** Why the documents could not be had, instead of them. */
   readonly documents: ChartDocuments | { readonly fault: FaultReport };
 }

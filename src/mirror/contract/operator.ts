@@ -1,6 +1,8 @@
 import type { Digest } from '../../chart/digest.ts';
 import type { FaultCode } from '../../chart/fault.ts';
 import type { Holding } from '../../chart/holding.ts';
+import type { ProvenanceCounts } from '../../chart/survey.ts';
+import type { Judgement, ProvenanceState, VerifyMode } from '../../chart/verdict.ts';
 
 /** A fault as the API shows it. */
 export interface FaultReport {
@@ -21,6 +23,21 @@ export interface UpstreamCounts {
   readonly bytes: number;
 }
 
+/** How the provenance of what is held is checked, and what it turned out to be: in versions. */
+export interface ProvenanceStatus extends ProvenanceCounts {
+  readonly mode: VerifyMode;
+}
+
+/** What is known of the provenance of one version. */
+export interface ProvenanceReport extends Pick<Judgement, 'signer' | 'key' | 'reason'> {
+  /** `unjudged` until there is a verdict by the keys that count now, `unchecked` where the upstream has no `verify`. */
+  readonly result: ProvenanceState | 'unchecked';
+  /** Absent where it is unchecked. */
+  readonly mode?: VerifyMode | undefined;
+  /** Whether there is a provenance file; absent while upstream was not asked. */
+  readonly available?: boolean | undefined;
+}
+
 export interface UpstreamStatus {
   readonly name: string;
   readonly type: string;
@@ -33,6 +50,8 @@ export interface UpstreamStatus {
   readonly lastSuccess?: string | undefined;
   readonly nextAttempt?: string | undefined;
   readonly counts: UpstreamCounts;
+  /** Absent where provenance is not checked. */
+  readonly provenance?: ProvenanceStatus | undefined;
   /** Rows of the last good listing that were dropped, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly fault?: FaultReport | undefined;
@@ -40,7 +59,7 @@ export interface UpstreamStatus {
   readonly warnings?: readonly string[] | undefined;
 }
 
-/** A version that could not be fetched ahead. It is tried again. */
+/** A version that could not be fetched ahead, or is new and lacks a provenance file that is wanted. It is tried again. */
 export interface FailedVersion {
   readonly chart: string;
   readonly version: string;
@@ -58,6 +77,15 @@ export interface RewrittenVersion {
   readonly claimed: Digest;
 }
 
+/** A held version whose provenance is not valid: under `require` it is refused. */
+export interface UnverifiedVersion {
+  readonly chart: string;
+  readonly version: string;
+  readonly result: 'missing' | 'invalid';
+  /** In words that follow "because". */
+  readonly reason: string;
+}
+
 /** What an upstream lists and may not provide in a repository: a name, or under `merge` one version of it. */
 export interface ContestedName {
   readonly repository: string;
@@ -72,6 +100,8 @@ export interface UpstreamDetails extends UpstreamStatus {
   readonly failedVersions: readonly FailedVersion[];
   readonly rewrittenVersions: readonly RewrittenVersion[];
   readonly contestedNames: readonly ContestedName[];
+  /** Those that are invalid before those where it is missing. Absent where provenance is not checked. */
+  readonly unverifiedVersions?: readonly UnverifiedVersion[] | undefined;
 }
 
 /** Which configuration is served from, and what became of the last attempt to load another. */

@@ -26,6 +26,8 @@ export interface PlannedRepository {
   readonly owners: readonly OwnerChange[];
   /** Of one that is added and lists nothing: how many versions are denied or hidden, by the rule, such as `cooldown`. */
   readonly hidden?: Readonly<Record<string, number>> | undefined;
+  /** Versions that it lists, and of which the provenance is still to be judged: what becomes of them is not known. Absent for none. */
+  readonly unjudged?: number | undefined;
 }
 
 /** What a configuration would change of what is offered. */
