@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 
-import { Catalog, decodeClaim, listedLength, type KnownClaim } from '../chart/catalog.ts';
+import { Catalog } from '../chart/catalog.ts';
+import { decodeClaim, listedLength, type KnownClaim } from '../chart/claim.ts';
 import type { Digest } from '../chart/digest.ts';
 import { mergeHoldings, Snapshot, type KeptVersion } from '../chart/holding.ts';
 import { Offering, type OfferRules } from '../chart/offering.ts';
@@ -15,7 +16,7 @@ import {
   type VersionName,
 } from '../chart/reconcile.ts';
 import { dueForCheck } from '../chart/rounds.ts';
-import { survey, type MirrorPolicy, type Survey } from '../chart/survey.ts';
+import { survey, type Survey, type SurveyTerms } from '../chart/survey.ts';
 import type { RenderingMemory } from '../formats/index-memory.ts';
 import { renderRepository, type RenderedRepository, type RepositoryParts } from '../formats/index-rendering.ts';
 import { gzipPieces } from '../lib/gzip.ts';
@@ -98,8 +99,8 @@ export const mirrorJobs = {
   hold(input: { readonly snapshot: SharedTable; readonly fresh: readonly KeptVersion[] }): NamedTable {
     return named(mergeHoldings(input.snapshot, input.fresh));
   },
-  survey({ policy, ...member }: Member & { readonly policy: MirrorPolicy }): Survey {
-    return survey(offeringOf(member), policy);
+  survey({ policy, nowMs, ...member }: Member & SurveyTerms): Survey {
+    return survey(offeringOf(member), { policy, nowMs });
   },
   /** Described versions whose turn it is to be looked at again. */
   dueForCheck(input: {

@@ -2,6 +2,7 @@ import type { OfferRules } from '../chart/offering.ts';
 import type { VersionRules } from '../chart/ranges.ts';
 import type { RepositoryRules } from '../chart/rules.ts';
 import type { MirrorPolicy } from '../chart/survey.ts';
+import type { VerifyMode } from '../chart/verdict.ts';
 import type { Upstream } from '../upstream/contract.ts';
 
 /** One upstream as the mirror works with it: the adapter and what the configuration says about it. */
@@ -33,8 +34,23 @@ export interface UpstreamSettings {
   readonly charts: readonly string[];
   /** Which versions it may offer; the others are not fetched either. */
   readonly versions: VersionRules;
+  /** How the provenance of its charts is checked; absent where it is not. */
+  readonly verify?: VerifySettings | undefined;
   /** What an operator should go on seeing while it is configured so; a sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** By which keys provenance is checked, and what becomes of charts whose provenance is not valid. */
+export interface VerifySettings {
+  readonly mode: VerifyMode;
+  readonly keyring: Keyring;
+}
+
+/** Public keys as they stand in a file: armoured or binary. */
+export interface Keyring {
+  /** Equal for equal bytes. */
+  readonly id: string;
+  readonly bytes: Uint8Array;
 }
 
 /** One of our repositories as the configuration has it. */
@@ -48,6 +64,7 @@ export interface RepositorySettings {
 }
 
 /** Which of its versions an upstream may offer, by its settings. */
-export function offerRulesOf({ charts, versions, withdrawn, retired }: UpstreamSettings): OfferRules {
-  return { charts, versions, withdrawn, heldOnly: retired };
+export function offerRulesOf({ charts, versions, withdrawn, retired, verify }: UpstreamSettings): OfferRules {
+  const checked = verify && { verify: { mode: verify.mode, keyring: verify.keyring.id } };
+  return { charts, versions, withdrawn, heldOnly: retired, ...checked };
 }

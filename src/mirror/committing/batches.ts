@@ -1,4 +1,4 @@
-import type { KnownClaim } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
 import type { KeptVersion } from '../../chart/holding.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Limiter } from '../../lib/limiter.ts';

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
-import { Catalog, emptyCatalog, type KnownClaim } from '../../chart/catalog.ts';
-import type { Validator } from '../../chart/catalog.ts';
+import { Catalog, emptyCatalog } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
+import type { Validator } from '../../chart/claim.ts';
 import type { Digest } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../../chart/holding.ts';
@@ -12,7 +14,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { SharedTable } from '../../lib/shared-table.ts';
 import { Tally } from '../../lib/tally.ts';
 import { noteUnseenGarbage } from '../../lib/unseen-garbage.ts';
-import type { UpstreamSettings } from '../settings.ts';
+import { offerRulesOf, type UpstreamSettings } from '../settings.ts';
 import { Brake } from './brake.ts';
 import { Failures } from './failures.ts';
 import type { UpstreamRecord } from './state.ts';
@@ -79,12 +81,11 @@ export class Known {
 
   /** `before` is what was known under its earlier settings: what is under way there is not lost here. */
   constructor(settings: UpstreamSettings, clock: Clock, before?: Known) {
-    const { charts, versions, withdrawn, retired } = settings;
     const past = before ?? nothingYet();
     // what went wrong at one address says nothing of another
     const there = past.settings?.url === settings.url ? past : nothingYet();
     this.settings = settings;
-    this.rules = { charts, versions, withdrawn, heldOnly: retired };
+    this.rules = offerRulesOf(settings);
     this.failures = there.failures ?? new Failures(clock);
     this.brake = new Brake(settings.name, clock);
     this.brake.limitUntil(there.brake?.limitedUntil ?? 0);
@@ -165,7 +166,12 @@ export class Known {
     this.offering = new Offering(catalog, snapshot, this.rules);
     this.damage = undefined;
     this.#decoded.clear();
-    for (const kept of this.fresh.values()) this.#dropSuperseded(kept);
+    if (foreign && tables.snapshot) for (const kept of this.fresh.values()) this.#catchUp(kept);
+  }
+
+  /** Whether a verdict has lapsed since it was looked over: epoch milliseconds. */
+  isLapsed(nowMs: number): boolean {
+    return (this.survey?.lapsesMs ?? Infinity) <= nowMs;
   }
 
   /** Whether the store knows it. */
@@ -188,11 +194,15 @@ export class Known {
     this.news += 1;
   }
 
-  /** What others accepted meanwhile goes before what was fetched here. */
-  #dropSuperseded(kept: KeptVersion): void {
+  /** What others committed meanwhile is not forgotten for what was fetched here, and what they accepted goes before it. */
+  #catchUp(kept: KeptVersion): void {
     const committed = this.snapshot.find(kept.chart, kept.version);
-    const counts = committed && currentOf(committed, kept);
-    if (counts && counts.archive.digest !== kept.archive.digest) this.fresh.delete(keyOf(kept.chart, kept.version));
+    if (!committed) return;
+    const key = keyOf(kept.chart, kept.version);
+    const counts = currentOf(committed, kept);
+    const isCommitted = counts.archive.digest !== kept.archive.digest || isDeepStrictEqual(counts, committed);
+    if (isCommitted) this.fresh.delete(key);
+    else this.fresh.set(key, counts);
   }
 
   /** What another address answered says nothing about this one. */

@@ -1,4 +1,4 @@
-import type { Validator } from '../../chart/catalog.ts';
+import type { Validator } from '../../chart/claim.ts';
 import type { Digest } from '../../chart/digest.ts';
 
 /** What `state.json` says of one upstream. */

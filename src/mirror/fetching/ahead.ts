@@ -1,6 +1,8 @@
-import { isDescribed } from '../../chart/catalog.ts';
+import type { ChartVersion } from '../../chart/catalog.ts';
+import { isDescribed } from '../../chart/claim.ts';
 import { Fault } from '../../chart/fault.ts';
-import { namesIn, type Survey } from '../../chart/survey.ts';
+import type { KeptVersion } from '../../chart/holding.ts';
+import { mayBeSignedYet, namesIn, type Survey } from '../../chart/survey.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
@@ -9,14 +11,12 @@ import type { Batches } from '../committing/batches.ts';
 import type { Known } from '../committing/known.ts';
 import type { FillProgress } from '../contract/commands.ts';
 import { describeVersion } from './describe.ts';
-import type { Fills } from './fill.ts';
+import type { Fetches } from './fetches.ts';
 import { Hopeless, Incomplete, Lanes, type Work } from './lanes.ts';
-import type { ProvenanceFills } from './provenances.ts';
 import type { Turns } from './turns.ts';
 
 export interface AheadParts {
-  readonly fills: Fills;
-  readonly provenances: ProvenanceFills;
+  readonly fetches: Fetches;
   readonly turns: Turns;
   readonly batches: Batches;
   readonly blobs: Blobs;
@@ -80,7 +80,9 @@ export class Ahead {
 
   /** Begins to fill what the policy wants, unless that is under way. */
   fill(known: Known): void {
-    if (this.#running.has(known) || !known.survey || known.settings.retired || !this.#mayFill(known)) return;
+    if (this.#running.has(known) || !known.survey || !this.#mayFill(known)) return;
+    // what is held may have to be judged by other keys, which takes no upstream
+    if (known.settings.retired && !known.settings.verify) return;
     const rest = this.#rests.get(known);
     // thirty thousand names that are all to be left alone need no second look
     if (rest?.survey === known.survey && rest.untilMs > this.#parts.clock.elapsed()) return;
@@ -130,13 +132,14 @@ export class Ahead {
     for (let { survey } = known; survey && this.#mayFill(known);) {
       const current = survey;
       const isOver = () => known.survey !== current || !this.#mayFill(known);
-      const policy = known.settings.rewritten;
+      const { rewritten, retired } = known.settings;
       const replace: Work = {
         kind: 'replace',
         work: (chart, version) => this.#replaceOne(known, chart, version),
         isOver,
       };
-      const replacedMs = policy === 'accept' ? await this.#lanes.run(known, current.rewrites, replace) : undefined;
+      const replaces = rewritten === 'accept' && !retired;
+      const replacedMs = replaces ? await this.#lanes.run(known, current.rewrites, replace) : undefined;
       const fill: Work = { kind: 'fill', work: (chart, version) => this.#fillOne(known, chart, version), isOver };
       const filledMs = await this.#lanes.run(known, current.wanted, fill);
       this.#lanes.summarize(known);
@@ -184,22 +187,36 @@ export class Ahead {
   async #fillOne(known: Known, chart: string, name: string): Promise<void> {
     const version = known.catalog.find(chart, name);
     if (!version) return;
+    const { fetches } = this.#parts;
     const before = known.held(chart, name);
-    const kept = before ?? (await this.#parts.fills.archive(known, version, 'ahead'));
+    const kept = before ?? (await fetches.archives.archive(known, version, 'ahead'));
     // the store did not take it, and so it will be with the next
     if (!known.held(chart, name)) throw notTaken(known.name);
     if (!before) this.#filled += 1;
-    if (kept.provenance !== undefined) return;
-    await this.#parts.provenances.provenance(known, version, kept, 'ahead').catch((error: unknown) => {
-      throw withoutProvenance(error);
+    await this.#complete(known, version, kept).catch((error: unknown) => {
+      throw withoutAttachments(error);
     });
+  }
+
+  /** What comes beside the archive, and what is found out of it. */
+  async #complete(known: Known, version: ChartVersion, held: KeptVersion): Promise<void> {
+    const { provenances, artifacts, verdicts } = this.#parts.fetches;
+    const { retired } = known.settings;
+    // nobody is asked any more
+    if (retired && held.provenance === undefined) return;
+    const present = (): KeptVersion => known.held(held.chart, held.version) ?? held;
+    if (held.provenance === undefined) await provenances.provenance(known, version, held, 'ahead');
+    const kept = await verdicts.judged(known, version, present(), 'ahead');
+    if (retired) return;
+    if (held.artifacts === undefined) await artifacts.artifacts(known, version, present(), 'ahead');
+    if (mayBeSignedYet(known.offering, version, kept, this.#parts.clock.now())) throw notSignedYet(known, kept);
   }
 
   async #replaceOne(known: Known, chart: string, name: string): Promise<void> {
     const version = known.catalog.find(chart, name);
     const held = known.held(chart, name);
     if (!version || !held) return;
-    await this.#parts.fills.replace(known, version, held, 'ahead');
+    await this.#parts.fetches.archives.replace(known, version, held, 'ahead');
     this.#filled += 1;
   }
 }
@@ -215,8 +232,18 @@ function sooner(one: number | undefined, other: number | undefined): number | un
 }
 
 /** Some servers answer 403 or a page where a provenance file is not: the archive is held, that is no failed version. */
-function withoutProvenance(cause: unknown): Incomplete {
-  return new Incomplete('the provenance could not be had', { cause });
+function withoutAttachments(cause: unknown): Incomplete {
+  return new Incomplete('what comes beside the archive could not be had', { cause });
+}
+
+/** Its publisher may upload it minutes after the archive. */
+function notSignedYet({ name }: Known, { chart, version }: KeptVersion): Fault {
+  const message = `${name}: ${chart} ${version} has no provenance file yet.`;
+  return new Fault(
+    'provenance-invalid',
+    message,
+    'It is asked for again for a day, then when somebody wants the version.',
+  );
 }
 
 /** A full or broken store: what else is fetched ahead would be fetched for nothing. */

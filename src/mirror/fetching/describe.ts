@@ -1,5 +1,6 @@
-import type { KnownClaim } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
 import { Fault, type FaultCode } from '../../chart/fault.ts';
+import { manifestTypeOf } from '../../formats/oci-artifact.ts';
 import { mediaTypes } from '../../formats/oci-manifest.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Known } from '../committing/known.ts';
@@ -22,7 +23,7 @@ export async function describeVersion(parts: {
     const description = await known.settings.upstream.describe(claim.source, signal);
     if (!description) return undefined;
     const documents = {
-      manifest: await blobs.put(description.manifest, mediaTypes.manifest),
+      manifest: await blobs.put(description.manifest, manifestTypeOf(description.manifest)),
       config: await blobs.put(description.config, mediaTypes.chartConfig),
     };
     const { chart, version, source: tag } = claim;

@@ -1,4 +1,4 @@
-import type { KnownClaim } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
 import { digestOf, type Digest } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import { readAll, TooManyBytes } from '../../lib/bytes.ts';
@@ -12,7 +12,8 @@ export type ArchiveCheck = (
   expected: { readonly upstream: string; readonly chart: string; readonly version: string },
 ) => Promise<void>;
 
-const maxProvenanceBytes = 1024 * 1024;
+/** No provenance file is larger. */
+export const maxProvenanceBytes = 1024 * 1024;
 const provenanceStart = '-----BEGIN PGP SIGNED MESSAGE-----';
 
 /** Bytes that were measured and hashed, and are what they were promised to be. */
@@ -68,6 +69,7 @@ export async function fetchProvenance(fetching: Fetching): Promise<Fetched | und
       'upstream-failed',
       `${settings.name}: what stands at the provenance of ${claim.chart} ${claim.version} is no signed message.`,
       'Look at the .prov file upstream with curl; a server may answer with a page where there is no file.',
+      { lasting: true },
     );
   }
   return undefined;

@@ -1,4 +1,5 @@
-import { isDescribed, type ChartVersion, type KnownClaim } from '../../chart/catalog.ts';
+import type { ChartVersion } from '../../chart/catalog.ts';
+import { isDescribed, type KnownClaim } from '../../chart/claim.ts';
 import { Fault, type FaultCode } from '../../chart/fault.ts';
 import type { Holding, KeptVersion } from '../../chart/holding.ts';
 import { mediaTypes } from '../../formats/oci-manifest.ts';

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { Descriptor } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
-import type { Holding, KeptVersion } from '../../chart/holding.ts';
+import type { KeptVersion } from '../../chart/holding.ts';
 import type { ByteRange, OpenBytes } from '../../lib/bytes.ts';
 import { DamagedBlob, type Blobs } from '../../store/blobs.ts';
 import type { Known } from '../committing/known.ts';
@@ -10,10 +10,16 @@ import type { ChartRef } from '../contract/doors.ts';
 import type { Restorations } from './restore.ts';
 
 /** Whose bytes, and for whom. */
-export interface Request<T extends Holding> {
+export interface Request {
   readonly ref: ChartRef;
   readonly known: Known;
-  readonly held: T;
+  readonly kept: KeptVersion;
+}
+
+/** One blob of a held version. */
+export interface HeldPart {
+  readonly what: 'archive' | 'provenance' | 'manifest' | 'config' | 'artifact';
+  readonly descriptor: Descriptor;
 }
 
 /**
@@ -36,35 +42,36 @@ export class HeldBytes {
     this.#waiting = parts.waiting;
   }
 
-  /** An archive, or the part of it that `range` names. A promise only when it is not in memory. */
-  archive(request: Request<Holding>, range: ByteRange | undefined): OpenBytes | Promise<OpenBytes> {
-    const { archive } = request.held;
-    const opening = this.#blobs.open(archive, range);
+  /** A blob, or the part of it that `range` names. A promise only when it is not in memory. */
+  open(request: Request, part: HeldPart, range?: ByteRange): OpenBytes | Promise<OpenBytes> {
+    const opening = this.#blobs.open(part.descriptor, range);
     if (opening !== undefined && !(opening instanceof Promise)) return opening;
-    return this.#archiveOrRestored(request, range, opening);
+    return this.#openOrRestored(request, part, range, opening);
   }
 
-  /** The provenance file that a held version has. */
-  provenance({ ref, known, held }: Request<KeptVersion>, provenance: Descriptor): Promise<OpenBytes> {
-    const open = async () => (await this.#blobs.open(provenance)) ?? lost(ref, 'provenance');
-    return this.#orAgain(ref, open, () => this.#restorations.provenance(known, held));
-  }
-
-  async #archiveOrRestored(
-    { ref, known, held }: Request<Holding>,
+  async #openOrRestored(
+    request: Request,
+    { what, descriptor }: HeldPart,
     range: ByteRange | undefined,
     opening: Promise<OpenBytes | undefined> | undefined,
   ): Promise<OpenBytes> {
-    const restore = () => this.#restorations.archive(known, held);
+    const restore = () => this.#restore(request, { what, descriptor });
     let first = opening;
     const open = async () => {
-      const attempt = first ?? this.#blobs.open(held.archive, range);
+      const attempt = first ?? this.#blobs.open(descriptor, range);
       first = undefined;
-      return (await attempt) ?? lost(ref, 'archive');
+      return (await attempt) ?? lost(request.ref, what);
     };
-    const opened = await this.#orAgain(ref, open, restore);
+    const opened = await this.#orAgain(request.ref, open, restore);
     if (!Buffer.isBuffer(opened.body)) restoreWhenDamaged(opened.body, restore);
     return opened;
+  }
+
+  #restore({ known, kept }: Request, { what, descriptor }: HeldPart): Promise<void> {
+    if (what === 'archive') return this.#restorations.archive(known, kept);
+    if (what === 'provenance') return this.#restorations.provenance(known, kept);
+    if (what === 'artifact') return this.#restorations.artifact(known, kept, descriptor);
+    return this.#restorations.document(known, kept, descriptor);
   }
 
   async #orAgain(ref: ChartRef, open: () => Promise<OpenBytes>, restore: () => Promise<void>): Promise<OpenBytes> {

@@ -8,11 +8,11 @@ import type { Batches } from '../committing/batches.ts';
 import type { Known } from '../committing/known.ts';
 import type { MirrorJobs } from '../jobs.ts';
 import { describeVersion } from './describe.ts';
-import type { Fills } from './fill.ts';
+import type { Fetches } from './fetches.ts';
 import type { Turns } from './turns.ts';
 
 export interface RecheckParts {
-  readonly fills: Fills;
+  readonly fetches: Fetches;
   readonly turns: Turns;
   readonly batches: Batches;
   readonly blobs: Blobs;
@@ -24,8 +24,13 @@ export interface RecheckParts {
 
 /** Whose turn it is is looked up this often. */
 const everyMs = 5 * 60_000;
+/** What upstream said of artifacts today, to whoever asked, need not be asked again. */
+const toldMs = 12 * 60 * 60_000;
 
-/** Tags move. Each that is known is looked at once a day, spread over it: a registry's listing says only that it is there. */
+/**
+ * Tags move, and signatures come later. Each tag that is known is looked at once a day, spread over it: a registry's
+ * listing says only that it is there.
+ */
 export class Rechecks {
   readonly #parts: RecheckParts;
   /** Where a round was cut short, by upstream. */
@@ -36,8 +41,8 @@ export class Rechecks {
   }
 
   /**
-   * Looks at the tags whose turn came since the last time, and has those described again that moved. One that fails has
-   * its next turn a day later. While work ahead is to pause nothing is looked at, and nothing forgotten.
+   * Looks at the tags whose turn came since the last time, has those described again that moved, and asks what stands
+   * beside those that are held. One that fails has its next turn a day later. While work ahead is to pause nothing is looked at, and nothing forgotten.
    */
   async run(known: Known): Promise<void> {
     const { clock, jobs, batches } = this.#parts;
@@ -61,7 +66,7 @@ export class Rechecks {
         return false;
       }
       const [chart, version] = name;
-      await this.#check(known, chart, version).catch((error: unknown) => {
+      await this.#look(known, chart, version).catch((error: unknown) => {
         const { code, message } = asFault(error, unexpected);
         this.#parts.log.info({ upstream: known.name, chart, version, code }, `not looked at again: ${message}`);
       });
@@ -69,8 +74,18 @@ export class Rechecks {
     return true;
   }
 
+  async #look(known: Known, chart: string, version: string): Promise<void> {
+    await this.#check(known, chart, version);
+    const { artifacts } = this.#parts.fetches;
+    const listed = known.catalog.find(chart, version);
+    const kept = known.held(chart, version);
+    // a signature may come long after the push
+    if (!listed || !kept || artifacts.askedAgoMs(known, kept) < toldMs) return;
+    await artifacts.artifacts(known, listed, kept, 'ahead');
+  }
+
   async #check(known: Known, chart: string, version: string): Promise<void> {
-    const { fills, turns, batches, blobs, signal } = this.#parts;
+    const { fetches, turns, batches, blobs, signal } = this.#parts;
     const claims = known.catalog.find(chart, version)?.claims ?? [];
     const claim = claims.find(({ tag, refused, missing }) => tag !== undefined && refused === undefined && !missing);
     if (!claim?.tag) return;
@@ -78,7 +93,7 @@ export class Rechecks {
     // one that is gone is the next listing's to say
     if (!found?.pinned || placeOf(found.pinned) === placeOf(claim.source)) return;
     // a process that died may hold what it was
-    await fills.findHolding(known, chart, version);
+    await fetches.archives.findHolding(known, chart, version);
     const tagged = { ...claim, source: claim.tag };
     const moved = await turns.take(known, 'ahead', () => describeVersion({ known, claim: tagged, blobs, signal }));
     if (moved && moved.refused === undefined) batches.addDescribed(known, moved);

@@ -1,7 +1,9 @@
-import type { KnownClaim } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
+import type { Descriptor } from '../../chart/digest.ts';
 import type { Holding, KeptVersion } from '../../chart/holding.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import type { Known } from '../committing/known.ts';
+import { fetchArtifactPart, fetchDocument } from './fetch-artifact.ts';
 import { fetchArchive, fetchProvenance, type Fetched } from './fetch.ts';
 import { gone, type FillParts } from './fill.ts';
 
@@ -39,6 +41,23 @@ export class Restorations {
     await this.#restore(known, kept, provenance, async (claims) => {
       const fetched = await fetchProvenance({ settings: known.settings, claims, intake, signal });
       return fetched?.digest === provenance.digest ? fetched : undefined;
+    });
+  }
+
+  /** Puts the manifest or the config back that a registry gave for a holding. Rejects with a fault. */
+  document({ latest: known }: Known, kept: KeptVersion, document: Descriptor): Promise<void> {
+    const { signal } = this.#parts;
+    return this.#restore(known, kept, document, (claims) =>
+      fetchDocument({ settings: known.settings, claims, signal }, document),
+    );
+  }
+
+  /** Puts a part of an artifact beside a holding back: its manifest or a blob. Rejects with a fault. */
+  artifact({ latest: known }: Known, kept: KeptVersion, part: Descriptor): Promise<void> {
+    const { intake, signal } = this.#parts;
+    return this.#restore(known, kept, part, async (claims) => {
+      const bytes = await fetchArtifactPart({ settings: known.settings, claims, intake, signal }, part);
+      return bytes && { bytes, digest: part.digest };
     });
   }
 

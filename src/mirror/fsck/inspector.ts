@@ -218,7 +218,7 @@ class Round {
       if (!this.#needs.isNamed(archive)) this.counts.unnamed += 1;
       this.#derived.set(archive, [...(this.#derived.get(archive) ?? []), bytes]);
     };
-    return inspectDerived({ store: this.#parts.store, signal: this.#signal, count });
+    return inspectDerived({ store: this.#parts.store, signal: this.#signal, count, needs: this.#needs });
   }
 
   #inspectBlobs(): AsyncGenerator<Finding> {

@@ -1,4 +1,5 @@
-import { emptyCatalog, type KnownClaim, type SourceRef } from '../../chart/catalog.ts';
+import { emptyCatalog } from '../../chart/catalog.ts';
+import type { KnownClaim, SourceRef } from '../../chart/claim.ts';
 import type { Digest } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import { emptySnapshot, type KeptVersion } from '../../chart/holding.ts';
@@ -97,10 +98,10 @@ async function describeKept({ blobs, describe }: RebuildParts, kept: KeptVersion
     const bytes = Buffer.isBuffer(opened.body) ? opened.body : await readAll(opened.body, archive.size);
     const described = await describe(bytes);
     if ('rejected' in described) return undefined;
-    const { metadata, extra } = described;
+    const { metadata } = described;
     const documents = manifest && config && { manifest, config };
     const { digest } = archive;
-    return { chart, version, source: unknownSource, digest, metadata, extra, since: heldAt, documents };
+    return { chart, version, source: unknownSource, digest, metadata, since: heldAt, documents };
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import type { Digest } from '../../chart/digest.ts';
-import { currentOf, type Attachments, type Holding, type KeptVersion } from '../../chart/holding.ts';
+import { currentOf, type Holding, type KeptVersion } from '../../chart/holding.ts';
 import type { ObjectStore } from '../../store/contract.ts';
 import {
   attachmentKey,
@@ -11,7 +11,7 @@ import {
 } from '../../store/layout.ts';
 import { examine, type Examined } from '../committing/examine.ts';
 import { mapInOrder } from '../retention/ordered.ts';
-import { parseAttachments, parseHolding } from '../retention/records.ts';
+import { blobsBeside, parseAttachments, parseHolding, recordedBeside, type Recorded } from '../retention/records.ts';
 
 /** Everything that one upstream's records say. */
 export interface UpstreamRecords {
@@ -32,7 +32,7 @@ export interface UpstreamRecords {
 /** One record as a snapshot's row says it should be. */
 export interface ExpectedRecord {
   readonly key: string;
-  readonly value: Holding | Attachments;
+  readonly value: Holding | Recorded;
   /** In words: what it is a record of. */
   readonly what: string;
 }
@@ -52,7 +52,7 @@ export async function readRecords(store: ObjectStore, upstream: string): Promise
     if (found.value) holdings.set(key, found.value);
     else damaged.set(key, found.etag);
   }
-  const attachments = new Map<string, Attachments>();
+  const attachments = new Map<string, Recorded>();
   for await (const [key, found] of readAllOf(store, `attachments/${upstream}/`, attachmentsAt)) {
     if (found.value) attachments.set(key, found.value);
     else damaged.set(key, found.etag);
@@ -63,7 +63,9 @@ export async function readRecords(store: ObjectStore, upstream: string): Promise
     ...attachments.get(attachmentKey(upstream, holding.archive.digest)),
   }));
   const used = new Set(all.map(({ archive }) => attachmentKey(upstream, archive.digest)));
-  const stray = [...attachments].flatMap(([key, value]) => (used.has(key) ? [] : namedBy(value)));
+  const stray = [...attachments].flatMap(([key, value]) =>
+    used.has(key) ? [] : blobsBeside(value).map(({ digest }) => digest),
+  );
   const first = [...holdings]
     .filter(([key]) => holdingPlace(key)?.first)
     .map(([, one]) => [versionOf(one), one] as const);
@@ -72,15 +74,16 @@ export async function readRecords(store: ObjectStore, upstream: string): Promise
 
 /** The records that a row of a snapshot was made of, as far as it tells. */
 export function expectedRecords(upstream: string, row: KeptVersion): readonly ExpectedRecord[] {
-  const { provenance, ...holding } = row;
-  const { chart, version, archive } = holding;
-  const key = holding.acceptedAt
+  const { chart, version, archive, manifest, config, heldAt, acceptedAt } = row;
+  const holding: Holding = { chart, version, archive, manifest, config, heldAt, acceptedAt };
+  const key = acceptedAt
     ? replacementKey(upstream, chart, version, archive.digest)
     : firstHoldingKey(upstream, chart, version);
   const record = { key, value: holding, what: `${upstream}: the record of ${chart} ${version}` };
-  if (provenance === undefined || provenance === 'none') return [record];
+  const beside = recordedBeside(row);
+  if (!beside) return [record];
   const what = `${upstream}: the record of what came beside ${chart} ${version}`;
-  return [record, { key: attachmentKey(upstream, archive.digest), value: { provenance }, what }];
+  return [record, { key: attachmentKey(upstream, archive.digest), value: beside, what }];
 }
 
 type Reading<T> = (key: string) => ((value: unknown) => T) | undefined;
@@ -112,12 +115,8 @@ function requireHolding(key: string, { upstream, first }: HoldingPlace, holding:
   throw new Error('it is the record of something else');
 }
 
-function attachmentsAt(key: string): ((value: unknown) => Attachments) | undefined {
+function attachmentsAt(key: string): ((value: unknown) => Recorded) | undefined {
   return attachmentPlace(key) && parseAttachments;
-}
-
-function namedBy({ provenance }: Attachments): readonly Digest[] {
-  return provenance === undefined || provenance === 'none' ? [] : [provenance.digest];
 }
 
 function inOrderOfAcceptance(holdings: ReadonlyMap<string, Holding>): readonly Holding[] {

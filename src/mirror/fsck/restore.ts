@@ -1,7 +1,9 @@
-import type { Catalog, KnownClaim } from '../../chart/catalog.ts';
+import type { Catalog } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
 import { digestOf } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import type { Blobs } from '../../store/blobs.ts';
+import { fetchArtifactPart, fetchDocument } from '../fetching/fetch-artifact.ts';
 import { fetchArchive, fetchProvenance, type ArchiveCheck } from '../fetching/fetch.ts';
 import type { Intake } from '../fetching/intake.ts';
 import type { UpstreamSettings } from '../settings.ts';
@@ -76,12 +78,8 @@ async function fetchPart(
     return (await fetchArchive({ settings, claims: promised, check, intake, signal }))?.bytes;
   }
   if (part === 'provenance') return (await fetchProvenance({ settings, claims, intake, signal }))?.bytes;
-  const places = claims.flatMap(({ source, tag }) => (tag === undefined ? [source] : [source, tag]));
-  for (const place of places) {
-    const bytes = (await settings.upstream.describe(place, signal))?.[part];
-    if (bytes && digestOf(bytes) === descriptor.digest) return bytes;
-  }
-  return undefined;
+  if (part === 'artifact') return fetchArtifactPart({ settings, claims, intake, signal }, descriptor);
+  return (await fetchDocument({ settings, claims, signal }, descriptor))?.bytes;
 }
 
 function unavailable(message: string): Fault {

@@ -1,3 +1,4 @@
+import { joined } from '../../chart/attachments.ts';
 import { Catalog } from '../../chart/catalog.ts';
 import { currentOf, emptySnapshot, Snapshot, type KeptVersion } from '../../chart/holding.ts';
 import type { Blobs } from '../../store/blobs.ts';
@@ -6,6 +7,7 @@ import { recordBytes } from '../../store/records.ts';
 import { examine } from '../committing/examine.ts';
 import { parseState, recordOf, type UpstreamRecord } from '../committing/state.ts';
 import type { Finding, FindingKind } from '../contract/commands.ts';
+import { blobsBeside } from '../retention/records.ts';
 import type { Needs } from './needs.ts';
 import { commitKept, readTable, rebuildCatalog, type RebuildParts } from './rebuild.ts';
 import { expectedRecords, readRecords, versionOf, type ExpectedRecord, type UpstreamRecords } from './records.ts';
@@ -182,8 +184,8 @@ function uncommitted(about: About): readonly Problem[] {
 
 function isNews(row: KeptVersion | undefined, kept: KeptVersion): boolean {
   if (!row || row.archive.digest !== kept.archive.digest || row.acceptedAt !== kept.acceptedAt) return true;
-  const isSigned = (one: KeptVersion): boolean => one.provenance !== undefined && one.provenance !== 'none';
-  return isSigned(kept) && !isSigned(row);
+  const named = new Set(blobsBeside(row).map(({ digest }) => digest));
+  return blobsBeside(kept).some(({ digest }) => !named.has(digest));
 }
 
 function lostSnapshot(about: About, damage: string | undefined): readonly Problem[] {
@@ -196,11 +198,25 @@ function lostSnapshot(about: About, damage: string | undefined): readonly Proble
       finding: finding('lost-snapshot', `${upstream}: ${what}`, rerun),
       isStill: async () => (await recordNow(about))?.snapshot === record?.snapshot,
       repair: async () => {
-        await commitKept(parts, upstream, kept);
+        await commitKept(
+          parts,
+          upstream,
+          kept.map((one) => withImages(one, parts.needs)),
+        );
         return `It was rebuilt from the records of ${kept.length} held versions.`;
       },
     },
   ];
+}
+
+/** Only rows say which digests of images were told, but each image is kept before it is told: those that may be this version's. */
+function withImages(kept: KeptVersion, needs: Needs): KeptVersion {
+  const { archive, manifest, provenance } = kept;
+  const signed = typeof provenance === 'object' ? provenance.digest : undefined;
+  // of a registry's charts none is derived, whoever else has the same archive
+  const derived = manifest ? [] : needs.imagesOf(archive.digest);
+  const images = derived.filter((image) => image.provenance === undefined || image.provenance === signed);
+  return images.length === 0 ? kept : { ...kept, ...joined(kept, { images }) };
 }
 
 function lostCatalog(about: About, damage: string | undefined): readonly Problem[] {

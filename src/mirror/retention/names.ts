@@ -1,16 +1,16 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 
-import { decodeClaim } from '../../chart/catalog.ts';
+import { decodeClaim } from '../../chart/claim.ts';
 import type { Descriptor, Digest } from '../../chart/digest.ts';
 import { Fault } from '../../chart/fault.ts';
 import { Snapshot, type KeptVersion } from '../../chart/holding.ts';
 import { TableReader, type SharedTable } from '../../lib/shared-table.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/contract.ts';
 import { attachmentPlace, blobKey, catalogKey, holdingPlace, snapshotKey, stateKey } from '../../store/layout.ts';
-import { readRecord } from '../../store/records.ts';
+import { readRecord, recordBytes } from '../../store/records.ts';
 import { parseState, type State } from '../committing/state.ts';
 import { mapInOrder } from './ordered.ts';
-import { parseAttachments, parseHolding } from './records.ts';
+import { blobsBeside, parseAttachments, parseHolding, recordedBeside } from './records.ts';
 
 /** Reads a table that the state names. Faults with 'store-failed' when it is lost or damaged. */
 export type LoadTable = (kind: 'catalog' | 'snapshot', digest: Digest) => Promise<SharedTable>;
@@ -33,8 +33,8 @@ export class Names {
   readonly #named = new Set<string>();
   /** Of each upstream as the state named it last. */
   readonly #snapshots = new Map<string, Snapshot>();
-  /** Attachments whose provenance a snapshot names. */
-  readonly #attested = new Set<string>();
+  /** How large the record is of which a snapshot names everything that came beside an archive. */
+  readonly #attested = new Map<string, number>();
   /** Records that were read, as they were in the list. */
   readonly #read = new Map<string, string>();
 
@@ -101,7 +101,8 @@ export class Names {
     for (const kept of snapshot.all()) {
       if (at++ % rowsAtOnce === 0) await breathe();
       this.#add(namesOf(kept));
-      if (provenanceOf(kept)) this.#attested.add(`${upstream} ${kept.archive.digest}`);
+      const record = recordedBeside(kept);
+      if (record) this.#attested.set(`${upstream} ${kept.archive.digest}`, recordBytes(record).length);
     }
     this.#snapshots.set(upstream, snapshot);
   }
@@ -122,11 +123,14 @@ export class Names {
     }
   }
 
-  /** First bytes are written once, so a row of theirs says what the record says. Replacements are few. */
+  /**
+   * First bytes are written once, so a row of theirs says what the record says. Replacements are few. What came beside an
+   * archive only grows, so a record as long as the row's says what the row says.
+   */
   #isAccountedFor({ key, size }: ObjectInfo): boolean {
     const attachment = attachmentPlace(key);
     if (attachment) {
-      return size < digestLength || this.#attested.has(`${attachment.upstream} ${attachment.archive}`);
+      return size < digestLength || this.#attested.get(`${attachment.upstream} ${attachment.archive}`) === size;
     }
     const place = holdingPlace(key);
     const kept = place?.first ? this.#snapshots.get(place.upstream)?.find(place.chart, place.version) : undefined;
@@ -135,15 +139,10 @@ export class Names {
 
   async #ask({ key }: ObjectInfo): Promise<readonly (Descriptor | undefined)[]> {
     if (holdingPlace(key)) return namesOf((await readRecord(this.#store, key, parseHolding))?.value);
-    return [provenanceOf((await readRecord(this.#store, key, parseAttachments))?.value)];
+    return blobsBeside((await readRecord(this.#store, key, parseAttachments))?.value ?? {});
   }
 }
 
 function namesOf(kept: KeptVersion | undefined): readonly (Descriptor | undefined)[] {
-  return kept ? [kept.archive, kept.manifest, kept.config, provenanceOf(kept)] : [];
-}
-
-function provenanceOf(attachments: Pick<KeptVersion, 'provenance'> | undefined): Descriptor | undefined {
-  const provenance = attachments?.provenance;
-  return provenance === 'none' ? undefined : provenance;
+  return kept ? [kept.archive, kept.manifest, kept.config, ...blobsBeside(kept)] : [];
 }

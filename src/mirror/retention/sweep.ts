@@ -147,8 +147,8 @@ class Sweeper {
 
   /** What was made of an archive is worth as much as the archive. */
   #isNamed(key: string): boolean {
-    const archive = derivedPlace(key);
-    return this.#names.has(archive ? blobKey(archive) : key);
+    const derived = derivedPlace(key);
+    return this.#names.has(derived ? blobKey(derived.archive) : key);
   }
 
   async #remove(batch: readonly ObjectInfo[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 
-import { absencesUntilWithdrawn, type Claim } from '../../chart/catalog.ts';
+import { absencesUntilWithdrawn } from '../../chart/catalog.ts';
+import type { Claim } from '../../chart/claim.ts';
 import { asFault, Fault } from '../../chart/fault.ts';
 import type { Changes, VersionName } from '../../chart/reconcile.ts';
 import { timestamp, type Clock } from '../../lib/clock.ts';
