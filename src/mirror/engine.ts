@@ -16,12 +16,11 @@ import type { SyncReport } from './contract/operator.ts';
 import { Duties, repeat, type Retention } from './duties.ts';
 import { Ahead } from './fetching/ahead.ts';
 import type { ArchiveCheck } from './fetching/fetch.ts';
-import { Fills } from './fetching/fill.ts';
+import { Fetches } from './fetching/fetches.ts';
 import { Intake } from './fetching/intake.ts';
-import { ProvenanceFills } from './fetching/provenances.ts';
 import { Rechecks } from './fetching/recheck.ts';
-import { Restorations } from './fetching/restore.ts';
 import { Turns } from './fetching/turns.ts';
+import type { Judge } from './fetching/verdicts.ts';
 import type { MirrorJobs } from './jobs.ts';
 import { Lineup, type Composition } from './offering/lineup.ts';
 import type { Repositories } from './offering/repositories.ts';
@@ -38,6 +37,7 @@ export interface EngineParts extends Composition {
   readonly blobs: Blobs;
   readonly jobs: MirrorJobs;
   readonly check: ArchiveCheck;
+  readonly judge: Judge;
   /** Takes away what interrupted writes left in the store. */
   readonly tidy: SweepParts['tidy'];
   readonly retention?: Retention | undefined;
@@ -60,9 +60,7 @@ const maxIncomingBytes = 256 * 1024 * 1024;
 
 /** Everything that keeps what we serve fresh, and the order in which it happens. */
 export class Engine {
-  readonly fills: Fills;
-  readonly provenances: ProvenanceFills;
-  readonly restorations: Restorations;
+  readonly fetches: Fetches;
   readonly syncs: Syncs;
   readonly ahead: Ahead;
   readonly misses: Misses;
@@ -86,7 +84,7 @@ export class Engine {
   #started = false;
 
   constructor(parts: EngineParts) {
-    const { store, blobs, jobs, clock, log, check } = parts;
+    const { store, blobs, jobs, clock, log, check, judge } = parts;
     const { signal } = this.#stop;
     const quiet = this.#quiet.signal;
     this.#parts = parts;
@@ -104,17 +102,14 @@ export class Engine {
     this.#batches = batches;
     const turns = new Turns();
     const intake = new Intake(maxIncomingBytes);
-    const fillParts = { store, blobs, batches, check, turns, intake, clock, log, signal };
-    this.fills = new Fills(fillParts);
-    this.provenances = new ProvenanceFills(fillParts);
-    this.restorations = new Restorations(fillParts);
-    const { fills, provenances } = this;
+    const fetches = new Fetches({ store, blobs, batches, check, judge, turns, intake, clock, log, signal });
+    this.fetches = fetches;
     const mayFill = () => !this.#started || this.lease.held;
-    this.ahead = new Ahead({ fills, provenances, turns, batches, blobs, clock, log, signal: quiet, mayFill });
-    const rechecks = new Rechecks({ fills, turns, batches, blobs, jobs, clock, log, signal: quiet });
+    this.ahead = new Ahead({ fetches, turns, batches, blobs, clock, log, signal: quiet, mayFill });
+    const rechecks = new Rechecks({ fetches, turns, batches, blobs, jobs, clock, log, signal: quiet });
     const onListed = (one: Known) => this.#afterListing(one);
     const flush = () => batches.flush();
-    const findHolding: Fills['findHolding'] = (...name) => fills.findHolding(...name);
+    const findHolding: Fetches['archives']['findHolding'] = (...name) => fetches.archives.findHolding(...name);
     const hooks = { flush, findHolding, onListed, onAdmitted: look };
     this.syncs = new Syncs({ ...hooks, committed, tables, jobs, clock, log, signal });
     this.misses = new Misses({ syncs: this.syncs, turns, clock, signal });
@@ -246,8 +241,7 @@ export class Engine {
     // a change of the configuration that is under way ends, too
     await this.#changes.run(async () => undefined);
     this.repositories.retire();
-    const { syncs, fills, provenances, restorations, ahead } = this;
-    await Promise.all([syncs, fills, provenances, restorations, ahead].map((part) => part.idle()));
+    await Promise.all([this.syncs, this.fetches, this.ahead].map((part) => part.idle()));
     await this.#batches
       .flush()
       .catch((error: unknown) =>
@@ -261,8 +255,7 @@ export class Engine {
   /** Resolves when everything that is under way is done and committed. */
   async settled(): Promise<void> {
     await this.ahead.idle();
-    await this.fills.idle();
-    await this.provenances.idle();
+    await this.fetches.idle();
     await this.#batches.flush();
   }
 
@@ -270,6 +263,7 @@ export class Engine {
     await this.#noteServing();
     await this.committed.follow();
     if (this.known.some(({ isRegistered }) => !isRegistered)) await this.#register('the store cannot be written');
+    for (const known of this.known) if (known.isLapsed(this.clock.now())) known.unsurveyed = true;
     const news = this.known.filter(({ unsurveyed }) => unsurveyed);
     // what could not be built is built again, although nothing more was committed
     if (news.length === 0 && !this.repositories.isStale) return;

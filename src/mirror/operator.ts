@@ -18,7 +18,7 @@ import type {
 } from './contract/operator.ts';
 import type { Engine } from './engine.ts';
 import { ContestedNames, type Contested } from './offering/contested.ts';
-import { failedVersionsOf, faultReport, rewrittenVersionsOf, statusOf } from './status.ts';
+import { failedVersionsOf, faultReport, rewrittenVersionsOf, statusOf, unverifiedVersionsOf } from './status.ts';
 import type { SyncOptions } from './syncing/sync.ts';
 
 export interface OperatorOptions {
@@ -66,11 +66,13 @@ export class EngineOperator implements Operator, Filling, Telemetry {
 
   upstream(name: string): UpstreamDetails {
     const known = this.#find(name);
+    const unverifiedVersions = unverifiedVersionsOf(known);
     return {
       ...this.#statusOf(known),
       failedVersions: failedVersionsOf(known),
       rewrittenVersions: rewrittenVersionsOf(known),
       contestedNames: this.#contestedIn(known).names,
+      ...(unverifiedVersions && { unverifiedVersions }),
     };
   }
 
@@ -97,7 +99,7 @@ export class EngineOperator implements Operator, Filling, Telemetry {
     if (!listed) throw unlisted(known, chart, version);
     const held = known.held(chart, version);
     if (!held || !isRewritten(listed.claims, held.archive.digest)) throw nothingToAccept(known, listed, held);
-    const kept = await this.#engine.fills.replace(known, listed, held, 'request');
+    const kept = await this.#engine.fetches.archives.replace(known, listed, held, 'request');
     await this.#engine.commit();
     return kept;
   }
@@ -126,7 +128,7 @@ export class EngineOperator implements Operator, Filling, Telemetry {
   }
 
   damagedBlobs(): number {
-    return this.#engine.restorations.begun;
+    return this.#engine.fetches.restorations.begun;
   }
 
   #contestedIn(known: Known): Contested {

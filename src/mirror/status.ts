@@ -1,11 +1,17 @@
 import { plainFault, type Fault } from '../chart/fault.ts';
+import type { KeptVersion } from '../chart/holding.ts';
+import type { Offering } from '../chart/offering.ts';
 import { namesIn } from '../chart/survey.ts';
+import type { ProvenanceState } from '../chart/verdict.ts';
 import { timestamp } from '../lib/clock.ts';
 import type { Known } from './committing/known.ts';
 import type {
   FailedVersion,
   FaultReport,
+  ProvenanceReport,
+  ProvenanceStatus,
   RewrittenVersion,
+  UnverifiedVersion,
   UpstreamCounts,
   UpstreamStatus,
 } from './contract/operator.ts';
@@ -30,6 +36,7 @@ export function statusOf(known: Known, contested: number): UpstreamStatus {
     lastSuccess: known.listed ? (time(attempts.lastSuccessMs) ?? known.record.listedAt) : undefined,
     nextAttempt: isAsked ? nextAttempt : undefined,
     counts: countsOf(known, contested),
+    provenance: provenanceStatusOf(known),
     rejected,
     ...(fault && { fault: withNextAttempt(faultReport(fault), nextAttempt) }),
     ...(settings.warnings.length > 0 && { warnings: settings.warnings }),
@@ -63,6 +70,24 @@ export function rewrittenVersionsOf(known: Known): readonly RewrittenVersion[] {
   return found;
 }
 
+/** The held versions whose provenance is not valid; undefined where that is not checked. */
+export function unverifiedVersionsOf(known: Known): readonly UnverifiedVersion[] | undefined {
+  if (!known.settings.verify) return undefined;
+  return [...(known.survey ? namesIn(known.survey.unverified) : [])].flatMap(([chart, version]) => {
+    const kept = known.held(chart, version);
+    const { result = 'valid', reason = '' } = (kept && known.offering.verdictOf(kept)) ?? {};
+    return result === 'valid' ? [] : [{ chart, version, result, reason }];
+  });
+}
+
+/** What is known of the provenance of a version; of one that is not held, that nothing is. */
+export function provenanceReport(offering: Offering, kept: KeptVersion | undefined): ProvenanceReport {
+  const { verifies: mode } = offering;
+  const { result = 'unjudged', signer, key, reason } = (kept && offering.verdictOf(kept)) ?? {};
+  const available = kept?.provenance && kept.provenance !== 'none';
+  return { result: mode ? result : 'unchecked', mode, signer, key, reason, available };
+}
+
 /** When it goes on is the first question of whoever reads of trouble that passes. */
 function withNextAttempt({ code, message, advice }: FaultReport, nextAttempt: string | undefined): FaultReport {
   const passes = code === 'upstream-failed' || code === 'rate-limited' || code === 'upstream-unreachable';
@@ -94,4 +119,23 @@ function countsOf(known: Known, contested: number): UpstreamCounts {
     rejectedRows,
     bytes: fresh.reduce((sum, { archive }) => sum + archive.size, bytes),
   };
+}
+
+/** What was found out since the last commit is counted too. */
+function provenanceStatusOf({
+  settings: { verify },
+  survey,
+  fresh,
+  snapshot,
+  offering,
+}: Known): ProvenanceStatus | undefined {
+  if (!verify) return undefined;
+  const counts = { valid: 0, missing: 0, invalid: 0, unjudged: 0, ...survey?.provenance };
+  const stateOf = (kept: KeptVersion): ProvenanceState => offering.verdictOf(kept)?.result ?? 'unjudged';
+  for (const kept of fresh.values()) {
+    const before = snapshot.find(kept.chart, kept.version);
+    if (before) counts[stateOf(before)] -= 1;
+    counts[stateOf(kept)] += 1;
+  }
+  return { mode: verify.mode, ...counts };
 }

@@ -27,8 +27,11 @@ export function offeredAnswer(
 ): Answer {
   const known = memberOf({ members }, member);
   const kept = known.held(chart, version);
-  if (kept)
-    return { status: 200, text: `The archive, from ${blobs.hot(kept.archive.digest) ? 'memory' : 'the store'}.` };
+  const ifValid = known.offering.mustBeJudged(kept) ? ', once its provenance is found valid' : '';
+  if (kept) {
+    const where = blobs.hot(kept.archive.digest) ? 'memory' : 'the store';
+    return { status: 200, text: `The archive, from ${where}${ifValid}.` };
+  }
   const trouble = reachOf(known) ?? known.failures.faultOf(chart, version);
   if (trouble) return { status: statusOf(trouble), text: `It is not held, and cannot be fetched: ${trouble.message}` };
   if (claims.every(({ missing }) => missing)) {
@@ -37,12 +40,14 @@ export function offeredAnswer(
       text: `It is not held, and ${known.name} does not list it any more; it may have the archive still.`,
     };
   }
-  return { status: 200, text: `The archive, which is not held yet: it is fetched from ${known.name} first.` };
+  return { status: 200, text: `The archive, which is not held yet: it is fetched from ${known.name} first${ifValid}.` };
 }
 
 /** What a request gets for a version that is not offered. */
 export function refusedAnswer(members: readonly Known[], refusal: Refusal, nowMs: number): Answer {
   if (refusal.outcome === 'denied') return { status: 403, text: `It is denied by the rule ${refusal.rule.text}.` };
+  if (refusal.outcome === 'hidden' && refusal.rule.option === 'verify')
+    return { status: 403, text: 'Its provenance is not accepted, unless there is another one by now.' };
   const asked = placesToAsk(refusal)
     .map((at) => memberOf({ members }, at))
     .filter(({ settings }) => !settings.retired && settings.intervalMs > 0);

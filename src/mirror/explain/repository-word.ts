@@ -2,6 +2,7 @@ import { statusOf } from '../../chart/fault-answers.ts';
 import { Fault } from '../../chart/fault.ts';
 import type { Decided, Decision, Offered, Selection } from '../../chart/select.ts';
 import type { Blobs } from '../../store/blobs.ts';
+import type { ChartRef } from '../contract/doors.ts';
 import type { ExplainQuery, RepositoryWord, VersionTally } from '../contract/explain.ts';
 import { clarified, hidingWords, refusedBy } from '../offering/refusals.ts';
 import type { Offer, Served } from '../offering/served.ts';
@@ -29,7 +30,7 @@ export function repositoryWord(served: Served, { chart, version, blobs, nowMs }:
     ...(spoken !== undefined && { version: spoken }),
     ...(provider !== undefined && { provider }),
     providerReason,
-    reason: reasonOf(selection, chart, decision),
+    reason: reasonOf(selection, { chart, version: spoken ?? '' }, decision),
     listed: isListed,
     contestedBy,
     answer:
@@ -62,14 +63,17 @@ function unavailable(repository: string, fault: Fault): RepositoryWord {
   };
 }
 
-/** As the doors do: what is denied by its digest may be held, and not committed yet. */
+/** As the doors do: what is denied by its digest, or for its provenance, may be held and not committed yet. */
 function decide({ selection, members }: Offer, chart: string, version: string | undefined): Decision {
   if (version === undefined) return decideName(selection, chart);
   const decision = clarified(selection, chart, selection.decide(chart, version));
   if (decision.outcome !== 'offered') return decision;
-  const kept = members[decision.member]?.held(chart, version);
+  const { member } = decision;
+  const kept = members[member]?.held(chart, version);
   const rule = kept && selection.deniedDigest(chart, kept);
-  return rule ? { outcome: 'denied', rule } : decision;
+  if (rule) return { outcome: 'denied', rule };
+  const isRefused = kept && selection.members[member]?.offering.admits(kept) === false;
+  return isRefused ? { outcome: 'hidden', rule: { by: 'upstream', member, option: 'verify' } } : decision;
 }
 
 /** Of a name without versions: only what is said of all that it could have counts. */
@@ -100,21 +104,23 @@ function lists(selection: Selection, { claim, version: { chart, version } }: Off
   return false;
 }
 
-function reasonOf(selection: Selection, chart: string, decision: Decision): string {
+function reasonOf(selection: Selection, name: Pick<ChartRef, 'chart' | 'version'>, decision: Decision): string {
   switch (decision.outcome) {
     case 'offered':
       return offeredReason(selection, decision);
     case 'denied':
       return `The entry ${decision.rule.text} of deny refuses it.`;
     case 'hidden':
-      return `It is hidden: ${hidingWords(decision.rule, (at) => selection.members[at]?.name ?? '')}.`;
+      return `It is hidden: ${hidingWords(selection, name, decision.rule)}.`;
     case 'absent':
-      return absentReason(selection, chart, decision.candidates);
+      return absentReason(selection, name.chart, decision.candidates);
   }
 }
 
 function offeredReason(selection: Selection, decision: Offered): string {
-  const { claim, provisional } = decision;
+  const { member, claim, provisional } = decision;
+  if (provisional && selection.members[member]?.offering.verifies === 'require')
+    return 'No rule hides it as far as is known; that changes if its provenance is not accepted (verify.mode: require).';
   if (provisional)
     return 'No rule hides it as far as is known; deny and deprecated are applied again once it is fetched.';
   if (lists(selection, decision)) return 'No rule hides it.';

@@ -1,10 +1,11 @@
-import { firstSightOf, isRewritten, isWithdrawn, neverSeen, type KnownClaim } from '../../chart/catalog.ts';
+import { firstSightOf, isRewritten, isWithdrawn, neverSeen } from '../../chart/catalog.ts';
+import type { KnownClaim } from '../../chart/claim.ts';
 import type { Digest } from '../../chart/digest.ts';
 import type { KeptVersion } from '../../chart/holding.ts';
 import { blobKey } from '../../store/layout.ts';
 import type { Known } from '../committing/known.ts';
 import type { UpstreamWord } from '../contract/explain.ts';
-import { faultReport } from '../status.ts';
+import { faultReport, provenanceReport } from '../status.ts';
 
 /** What one upstream has to do with a chart; with `version`, an exact text, with that one. */
 export function upstreamWord(known: Known, chart: string, version: string | undefined): UpstreamWord {
@@ -24,7 +25,7 @@ export function upstreamWord(known: Known, chart: string, version: string | unde
     withdrawn: meant.length > 0 && meant.every(isWithdrawn),
     claimed: latestDigests(claims),
     rewritten: kept !== undefined && isRewritten(claims, kept.archive.digest),
-    ...(kept && { held: heldOf(kept) }),
+    ...(kept && heldWords(known, kept)),
     ...(fault && { fault: faultReport(fault) }),
   };
 }
@@ -38,6 +39,9 @@ function latestDigests(claims: readonly KnownClaim[]): readonly Digest[] {
   return [...new Set(claims.flatMap(({ missing = 0, digest }) => (missing === fewest ? (digest ?? []) : [])))];
 }
 
-function heldOf({ archive: { digest, size }, heldAt }: KeptVersion): NonNullable<UpstreamWord['held']> {
-  return { digest, size, heldAt, key: blobKey(digest) };
+function heldWords({ offering }: Known, kept: KeptVersion): Pick<UpstreamWord, 'held' | 'provenance'> {
+  const { archive, heldAt } = kept;
+  const { digest, size } = archive;
+  const held = { digest, size, heldAt, key: blobKey(digest) };
+  return { held, ...(offering.verifies && { provenance: provenanceReport(offering, kept) }) };
 }

@@ -68,10 +68,25 @@ function compareRepositories(
   const isSame = before && after && before.identity.equals(after.identity);
   const { appear, disappear, owners } = isSame ? nothing : compareCharts(before, after);
   if (!after) return { name, change: 'removed', appear, disappear, owners };
-  if (!before) return { name, change: 'added', appear, disappear, owners, ...whyEmpty(after, appear) };
+  if (!before)
+    return { name, change: 'added', appear, disappear, owners, ...whyEmpty(after, appear), ...unjudgedIn(after) };
   const settingsDiffer = !recordBytes(before.settings).equals(recordBytes(after.settings));
   const differs = settingsDiffer || appear.length + disappear.length + owners.length > 0;
-  return { name, change: differs ? 'changed' : 'unchanged', appear, disappear, owners };
+  const later = isSame ? {} : unjudgedIn(after);
+  const change = differs || later.unjudged !== undefined ? 'changed' : 'unchanged';
+  return { name, change, appear, disappear, owners, ...later };
+}
+
+/** How much of what it lists waits for a verdict that may hide it. */
+function unjudgedIn({ selection }: Composed): Pick<PlannedRepository, 'unjudged'> {
+  if (!selection.members.some(({ offering }) => offering.verifies === 'require')) return {};
+  let unjudged = 0;
+  for (const chart of selection.charts()) {
+    for (const { member, held } of selection.listed(chart)) {
+      if (selection.members[member]?.offering.mustBeJudged(held)) unjudged += 1;
+    }
+  }
+  return unjudged > 0 ? { unjudged } : {};
 }
 
 /** What hides all that there is, where one that is added lists nothing. */

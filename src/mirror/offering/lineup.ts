@@ -116,8 +116,10 @@ export class Lineup {
 
   async #surveyOne(known: Known): Promise<void> {
     known.unsurveyed = false;
+    const { jobs, clock } = this.#parts;
+    const terms = { policy: known.settings.mirror, nowMs: clock.now() };
     try {
-      known.survey = await this.#parts.jobs.run('survey', { ...known.member, policy: known.settings.mirror });
+      known.survey = await jobs.run('survey', { ...known.member, ...terms });
     } catch (error) {
       known.unsurveyed = true;
       throw error;

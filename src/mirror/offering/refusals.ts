@@ -1,18 +1,25 @@
 import { Fault } from '../../chart/fault.ts';
 import type { DenyRule } from '../../chart/rules.ts';
 import type { Decided, Decision, HidingRule, Offered, Selection } from '../../chart/select.ts';
+import type { Verdict } from '../../chart/verdict.ts';
 import type { ChartRef } from '../contract/doors.ts';
 
 /** What a repository says to a version that it does not offer. */
 export type Refusal = Exclude<Decision, Offered>;
 
-/** A rule that hides versions, in words that follow "because". `upstreamOf` names a member by its place. */
-export function hidingWords(rule: HidingRule, upstreamOf: (member: number) => string): string {
-  if (rule.by === 'upstream') return upstreamWords[rule.option](upstreamOf(rule.member));
+/** The rule that hides a version, in words that follow "because". */
+export function hidingWords(selection: Selection, name: VersionName, rule: HidingRule): string {
+  if (rule.by === 'upstream') {
+    const upstream = selection.members[rule.member]?.name ?? '';
+    const verdict = verdictBehind(selection, name, rule);
+    return `${upstreamWords[rule.option](upstream)}${verdict?.reason === undefined ? '' : `: ${verdict.reason}`}`;
+  }
   if (rule.option === 'cooldown')
     return `it has not been known for long enough (cooldown): it is offered from ${rule.until}`;
   return repositoryWords[rule.option];
 }
+
+type VersionName = Pick<ChartRef, 'chart' | 'version'>;
 
 const repositoryWords = {
   charts: 'the option charts of the repository leaves this name out',
@@ -27,6 +34,7 @@ const upstreamWords = {
   versions: (upstream: string) => `the option versions of the upstream ${upstream} leaves this version out`,
   withdrawn: (upstream: string) => `${upstream} does not list it any more (withdrawn: drop)`,
   retired: (upstream: string) => `${upstream} is retired, and this version was not fetched before`,
+  verify: (upstream: string) => `its provenance is not accepted (verify.mode: require of ${upstream})`,
 };
 
 /** How many of these versions are denied or hidden, by the rule: `cooldown`, `deny nginx@<15`, `versions of ghcr`. */
@@ -74,12 +82,12 @@ export function excluderOf({ members }: Selection, chart: string): number | unde
 export function refusalFault(selection: Selection, ref: ChartRef, refusal: Refusal): Fault {
   const told = clarified(selection, ref.chart, refusal);
   if (told.outcome === 'denied') return deniedFault(ref, told.rule);
-  const nameOf = (at: number): string => selection.members[at]?.name ?? '';
-  if (told.outcome === 'hidden') return hiddenFault(ref, told.rule, nameOf);
+  if (told.outcome === 'hidden') return hiddenFault(selection, ref, told.rule);
   const [only, ...others] = told.candidates;
   if (only === undefined) return absentFault(ref, `No upstream of ${ref.repository} may provide`);
   if (others.length > 0 || selection.ownerOf(ref.chart) !== only) return absentFault(ref, 'No upstream has');
-  const message = `${nameOf(only)}, which provides ${ref.chart} here, has no version ${ref.version}.`;
+  const provider = selection.members[only]?.name;
+  const message = `${provider}, which provides ${ref.chart} here, has no version ${ref.version}.`;
   return new Fault('not-found', message, howToFind);
 }
 
@@ -87,6 +95,23 @@ const howToFind = 'Check the name and the version; helm search repo --versions l
 
 function absentFault({ chart, version }: ChartRef, who: string): Fault {
   return new Fault('not-found', `${who} ${chart} ${version}.`, howToFind);
+}
+
+/**
+ * What whoever asks for a list of a chart is told that nobody lists: 'not-found', or 'unavailable' while one that may have
+ * it was never listed.
+ */
+export function notListed(repository: string, chart: string, unheard?: { readonly name: string }): Fault {
+  if (!unheard) {
+    const advice = `GET /api/v1/explain?repository=${repository}&chart=${chart} says why.`;
+    return new Fault('not-found', `${repository} lists no chart ${chart}.`, advice);
+  }
+  return new Fault(
+    'unavailable',
+    `${unheard.name} was never listed yet, so it cannot be told whether it has ${chart}.`,
+    'Wait for its first sync; GET /api/v1/status says what is in the way.',
+    { retryAfterMs: 5_000 },
+  );
 }
 
 /** What whoever asks is told while the index that lists a version is still in the making. */
@@ -99,15 +124,40 @@ export function notServedYet({ chart, version }: ChartRef): Fault {
   );
 }
 
-function hiddenFault(
-  { repository, chart, version }: ChartRef,
-  rule: HidingRule,
-  nameOf: (at: number) => string,
-): Fault {
+function hiddenFault(selection: Selection, ref: ChartRef, rule: HidingRule): Fault {
+  const verdict = verdictBehind(selection, ref, rule);
+  if (verdict && rule.by === 'upstream')
+    return provenanceFault(selection.members[rule.member]?.name ?? '', ref, verdict);
   return new Fault(
     'not-found',
-    `${chart} ${version} is not offered in ${repository}, because ${hidingWords(rule, nameOf)}.`,
+    `${ref.chart} ${ref.version} is not offered in ${ref.repository}, because ${hidingWords(selection, ref, rule)}.`,
     'Ask for another version, or whoever runs this server to change that.',
+  );
+}
+
+/** What was judged of a version that is hidden for its provenance; undefined for what is hidden for something else. */
+function verdictBehind({ members }: Selection, { chart, version }: VersionName, rule: HidingRule): Verdict | undefined {
+  if (rule.by === 'repository' || rule.option !== 'verify') return undefined;
+  const offering = members[rule.member]?.offering;
+  const held = offering?.snapshot.find(chart, version);
+  return held && offering?.verdictOf(held);
+}
+
+/** What whoever asks for a version is told whose provenance is not valid, and must be. */
+export function provenanceFault(
+  upstream: string,
+  { chart, version }: VersionName,
+  { result, reason = 'it is not valid' }: Verdict,
+): Fault {
+  const advice = {
+    valid: '',
+    missing: 'Have its publisher sign it.',
+    invalid: 'Ask its publisher; where only the key is new, add that to verify.keyring once you trust it.',
+  };
+  return new Fault(
+    'provenance-invalid',
+    `${upstream}: the provenance of ${chart} ${version} is not accepted, because ${reason}.`,
+    advice[result],
   );
 }
 

@@ -8,7 +8,7 @@ import { Limiter } from '../../lib/limiter.ts';
 import type { Log } from '../../lib/log.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import type { ObjectStore } from '../../store/contract.ts';
-import { derivedKey } from '../../store/layout.ts';
+import { documentsKey } from '../../store/layout.ts';
 import { recordBytes } from '../../store/records.ts';
 import { examine } from '../committing/examine.ts';
 import type { Mirror } from '../contract/doors.ts';
@@ -59,7 +59,7 @@ export class Documents {
 
   async #find(repository: string, archive: Descriptor): Promise<ChartDocuments> {
     const { store } = this.#parts;
-    const key = derivedKey(archive.digest, 'documents');
+    const key = documentsKey(archive.digest);
     const kept = await examine(store, key, parseDocuments).catch(() => undefined);
     if (kept?.value) return kept.value;
     const documents = await this.#turns.run(() => this.#extract(repository, archive));

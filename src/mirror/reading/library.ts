@@ -19,11 +19,13 @@ import type {
   VersionDetails,
   VersionSummary,
 } from '../contract/library.ts';
-import type { FaultReport } from '../contract/operator.ts';
+import type { FaultReport, ProvenanceReport } from '../contract/operator.ts';
 import type { Engine } from '../engine.ts';
+import { notListed } from '../offering/refusals.ts';
 import type { Offer } from '../offering/served.ts';
-import { faultReport } from '../status.ts';
+import { faultReport, provenanceReport } from '../status.ts';
 import type { Documents } from './documents.ts';
+import { memberOf, unheard } from './rulings.ts';
 import { ChartSearch, summaryAt } from './search.ts';
 
 export interface LibraryParts {
@@ -68,16 +70,13 @@ export class EngineLibrary implements Library {
   }
 
   async versions(repository: string, chart: string): Promise<readonly VersionSummary[]> {
-    const { selection, members } = this.#listed(repository);
+    const offer = this.#listed(repository);
+    const { selection, members } = offer;
     const versions: VersionSummary[] = [];
     // there may be thousands, and each is read from its text
     await inPieces(selection.listed(chart), (one) => versions.push(summaryOf(one, members)));
     if (versions.length > 0) return versions;
-    throw new Fault(
-      'not-found',
-      `${repository} lists no chart ${chart}.`,
-      `GET /api/v1/explain?repository=${repository}&chart=${chart} says why.`,
-    );
+    throw notListed(repository, chart, unheard(offer, chart));
   }
 
   async version(ref: ChartRef): Promise<VersionDetails> {
@@ -93,6 +92,7 @@ export class EngineLibrary implements Library {
       dependencies: await dependenciesIn(metadata, offer),
       firstSeen: firstSightOf(listed.version),
       size: held?.archive.size,
+      provenance: provenanceOf(ref, listed, offer.members),
       documents,
     };
   }
@@ -174,6 +174,12 @@ function summaryOf({ member, version, claim, held }: Listed, members: Offer['mem
     digest: offeredDigest(version, held),
     upstream: members[member]?.name ?? '',
   };
+}
+
+/** As far as it is known now: where it is reported only, that goes on behind. */
+function provenanceOf({ chart, version }: ChartRef, { member }: Listed, members: Offer['members']): ProvenanceReport {
+  const known = memberOf({ members }, member);
+  return provenanceReport(known.offering, known.held(chart, version));
 }
 
 interface WrittenDependency {
