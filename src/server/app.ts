@@ -7,12 +7,13 @@ import { addApi } from './api/routes.ts';
 import { addChartRepository, type ChartRepositoryParts } from './chart-repository.ts';
 import type { ServerEnv } from './exchange.ts';
 import { understand } from './faults.ts';
+import { addOciRegistry, type OciRegistryParts } from './oci-registry.ts';
 import { addOperations, type OperationsParts } from './operations.ts';
 import { RememberingRouter } from './remembering-router.ts';
 import { sendFaultText, sendText } from './send.ts';
 
 /** What the front doors answer from. */
-export interface DoorsParts extends ChartRepositoryParts {
+export interface DoorsParts extends ChartRepositoryParts, OciRegistryParts {
   /** Of Chartroom. */
   readonly version: string;
   /** Where clients find us, when that was said. */
@@ -33,6 +34,8 @@ export function createApp(
 ): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>({ router: new RememberingRouter() });
   if (doors) {
+    // first: whatever is below /v2/ is the registry's
+    addOciRegistry(app, doors);
     addChartRepository(app, doors);
     app.get('/', (c) => welcome(c, doors));
   }
@@ -62,11 +65,11 @@ function refuseAddress(c: Context<ServerEnv>, advice: string): Response {
 /** Says where charts are. Never by the host that a client names. */
 function welcome(c: Context<ServerEnv>, doors: DoorsParts): Response {
   const repositories = doors.mirror.repositories();
-  const here = doors.publicUrl() ?? '<this address>';
-  const root = repositories.some((repository) => repository.root) ? [`charts ${here}`] : [];
-  const named = repositories.map(({ name }) => `${name} ${here}/${name}`);
+  const root: readonly Place[] = repositories.some((one) => one.root) ? [{ as: 'charts', path: '' }] : [];
+  const named = repositories.map(({ name }) => ({ as: name, path: `/${name}` }));
   const how = doors.publicUrl() === undefined ? 'Use them with the address you are reading this at:' : 'Use them with:';
-  return sendPlaces(c, doors, [...root, ...(root.length === 0 || named.length > 1 ? named : [])], how);
+  const places = [...root, ...(root.length === 0 || named.length > 1 ? named : [])];
+  return sendPlaces(c, doors, { how, here: '<this address>', places });
 }
 
 /** The same of one repository at its own address. */
@@ -74,20 +77,43 @@ function introduce(c: Context<ServerEnv>, doors: DoorsParts, next: () => Promise
   const name = c.req.param('repository') ?? '';
   if (!doors.mirror.repositories().some((repository) => repository.name === name)) return next();
   c.env.outgoing.repository = name;
-  return sendPlaces(c, doors, [`${name} ${doors.publicUrl() ?? '<address of this server>'}/${name}`], 'Use it with:');
+  const places = [{ as: name, path: `/${name}` }];
+  return sendPlaces(c, doors, { how: 'Use it with:', here: '<address of this server>', places });
 }
 
-function sendPlaces(c: Context<ServerEnv>, { version }: DoorsParts, places: readonly string[], how: string): Response {
+/** A repository as clients add it. */
+interface Place {
+  readonly as: string;
+  readonly path: string;
+}
+
+interface Places {
+  readonly how: string;
+  /** What stands for our address where nobody said it. */
+  readonly here: string;
+  readonly places: readonly Place[];
+}
+
+function sendPlaces(c: Context<ServerEnv>, doors: DoorsParts, { how, here, places }: Places): Response {
   c.env.outgoing.door = 'welcome';
-  return sendText(
-    c,
-    200,
-    [
-      `Chartroom ${version}: Helm charts from every upstream, at one address.`,
-      '',
-      how,
-      '',
-      ...places.map((place) => `  helm repo add ${place}`),
-    ].join('\n'),
-  );
+  const url = doors.publicUrl();
+  const registry = registryAt(url);
+  const option = url?.startsWith('http:') ? ' --plain-http' : '';
+  const pulls = places.map(({ path }) => `  helm pull oci://${registry}${path}/<chart>${option}`);
+  const text = [
+    `Chartroom ${doors.version}: Helm charts from every upstream, at one address.`,
+    '',
+    how,
+    '',
+    ...places.map(({ as, path }) => `  helm repo add ${as} ${url ?? here}${path}`),
+    ...(registry === undefined ? [] : ['', 'or as a registry:', '', ...pulls]),
+  ];
+  return sendText(c, 200, text.join('\n'));
+}
+
+/** The host of the registry that we are; undefined where the public address has a path, since a registry has none. */
+function registryAt(publicUrl: string | undefined): string | undefined {
+  if (publicUrl === undefined) return '<this host>';
+  const { host, pathname } = new URL(publicUrl);
+  return pathname === '/' ? host : undefined;
 }

@@ -1,4 +1,3 @@
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, Hono } from 'hono';
 import { LRUCache } from 'lru-cache';
 
@@ -8,13 +7,13 @@ import type { Holding } from '../chart/holding.ts';
 import { isChartName } from '../chart/names.ts';
 import { unknownRepository } from '../chart/unknown-repository.ts';
 import { isChartVersion } from '../chart/version.ts';
-import type { ByteRange, OpenBytes } from '../lib/bytes.ts';
+import type { OpenBytes } from '../lib/bytes.ts';
 import type { Log } from '../lib/log.ts';
 import type { ChartRef, Mirror, Provenances } from '../mirror/contract/doors.ts';
 import { namesEtag, prefersGzip } from './conditions.ts';
 import type { ServerEnv } from './exchange.ts';
-import { requestedRange } from './range.ts';
-import { sendBuffer, sendBuffers, sendHeaders, sendOpen, sendText, type Headers } from './send.ts';
+import { sendObject, type SentObject } from './send-object.ts';
+import { sendBuffer, sendBuffers, sendHeaders, sendText, type Headers } from './send.ts';
 
 type Exchanged = Context<ServerEnv>;
 type Answer = Response | Promise<Response>;
@@ -91,43 +90,18 @@ function sendFile(c: Exchanged, files: FileReader, repository: string, parts: Ch
     : sendArchive(c, ref, holding, parts);
 }
 
-const immutable = 'public, max-age=31536000, immutable';
-
 function sendArchive(c: Exchanged, ref: ChartRef, { archive }: Holding, parts: ChartRepositoryParts): Answer {
-  const { incoming, outgoing } = c.env;
-  const etag = `"${hexOf(archive.digest)}"`;
-  if (namesEtag(incoming.headers['if-none-match'], etag)) {
-    return sendHeaders(304, { ETag: etag, 'Cache-Control': immutable });
-  }
-  const headers: Headers = {
-    'Content-Type': 'application/gzip',
-    'Content-Length': String(archive.size),
-    ETag: etag,
-    'Accept-Ranges': 'bytes',
-    'Cache-Control': immutable,
-    'X-Content-Type-Options': 'nosniff',
+  const object: SentObject = {
+    contentType: 'application/gzip',
+    etag: `"${hexOf(archive.digest)}"`,
+    size: archive.size,
+    open: (range) => {
+      const bytes = parts.mirror.open(ref.repository, archive.digest, range);
+      return bytes instanceof Promise ? bytes.then((opened) => offered(opened, ref)) : offered(bytes, ref);
+    },
+    refuseRange: (message, headers) => sendText(c, 416, message, headers),
   };
-  // Before anything is opened: the adapter drops a HEAD's body unread, and a file would stay open for ever.
-  if (incoming.method === 'HEAD') return sendHeaders(200, headers);
-  const range = requestedRange(incoming.headers, etag, archive.size);
-  if (range === 'unsatisfiable') return refuseRange(c, archive.size);
-  const part = range === 'whole' ? undefined : range;
-  if (outgoing.destroyed) return RESPONSE_ALREADY_SENT;
-  const bytes = parts.mirror.open(ref.repository, archive.digest, part);
-  const answer = part ? partial(headers, part, archive.size) : { status: 200, headers };
-  return bytes instanceof Promise
-    ? bytes.then((opened) => sendOpen(c, answer, offered(opened, ref), parts.log))
-    : sendOpen(c, answer, offered(bytes, ref), parts.log);
-}
-
-function partial(headers: Headers, range: ByteRange, size: number): { status: number; headers: Headers } {
-  headers['Content-Range'] = `bytes ${range.start}-${range.end}/${size}`;
-  return { status: 206, headers };
-}
-
-function refuseRange(c: Exchanged, size: number): Response {
-  const range = { 'Content-Range': `bytes */${size}`, 'Accept-Ranges': 'bytes' };
-  return sendText(c, 416, `This archive has ${size} bytes; the range asked for lies behind its end.`, range);
+  return sendObject(c, object, parts.log);
 }
 
 /** What was resolved a moment ago may no longer be offered: then it is not found. */

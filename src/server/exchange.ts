@@ -1,7 +1,20 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 
 /** What a request was for: the only thing about its path that becomes a metric label. */
-export const doors = ['index', 'archive', 'provenance', 'api', 'operations', 'welcome', 'other'] as const;
+export const doors = [
+  'index',
+  'archive',
+  'provenance',
+  'manifest',
+  'blob',
+  'tags',
+  'referrers',
+  'registry',
+  'api',
+  'operations',
+  'welcome',
+  'other',
+] as const;
 
 export type Door = (typeof doors)[number];
 

@@ -8,7 +8,7 @@ import { Fault } from '../chart/fault.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { Exchange } from './exchange.ts';
-import { refuse, type Receive } from './receive.ts';
+import { promisedBody, refuse, type Receive } from './receive.ts';
 
 /** Where to listen. Port 0 lets the system choose one. */
 export interface ListenAddress {
@@ -79,7 +79,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     options.receive(() => sockets.size > maxConnections),
   );
   // Whoever waits for a "go on" before sending a body would send one that nobody reads.
-  server.on('checkContinue', (_incoming, outgoing) => refuse(outgoing, 400, 'No address here takes a body.'));
+  server.on('checkContinue', (incoming, outgoing) => refuse(incoming, outgoing, promisedBody));
   await bind(server, options);
   server.on('error', (error) => log.error({ err: error }, 'a listening socket failed'));
   return {

@@ -207,6 +207,11 @@ function addUpstreamGauges(registry: Registry, { now }: MetricsParts, status: ()
   perUpstream('rejected_rows', 'Rows of the last good listing that were dropped.', ['reason'], (upstream, put) => {
     for (const [reason, rows] of Object.entries(upstream.rejected)) put(rows, { reason });
   });
+  const provenance = 'Chart versions held, by what their provenance turned out to be. Absent where it is not checked.';
+  perUpstream('provenance_versions', provenance, ['result'], (upstream, put) => {
+    const { mode: _, ...results } = upstream.provenance ?? {};
+    for (const [result, versions] of Object.entries(results)) put(versions, { result });
+  });
   for (const [count, help] of counts) perUpstream(count, help, [], (upstream, put) => put(upstream.counts[count]));
 }
 

@@ -3,11 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 
+import type { OciCode } from '../chart/fault-answers.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { logAccess } from './access-log.ts';
 import type { Exchange, ServerEnv } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
+import { errorBody, errorHeaders } from './oci/refusal.ts';
+import { surprise, type Headers } from './send.ts';
 
 /** What a listener does with the requests it receives. */
 export interface ReceiveParts {
@@ -26,16 +29,17 @@ export type Receive = (incoming: IncomingMessage, outgoing: Exchange) => void;
 
 /**
  * Hands requests to the application; counts and logs each when its answer is finished or broke off. Refuses before the
- * application sees them: a GET that brings a
- * body, a path with dot segments, and whatever comes over too many connections.
+ * application sees them: a GET that brings a body, a path with dot segments, and whatever comes over too many connections.
  */
 export function createReceive(parts: ReceiveParts): Receive {
   const { app, metrics, log, clock } = parts;
-  const handle = getRequestListener((request, env) => app.fetch(request, env as ServerEnv['Bindings']), {
-    // For HTTP/1.0, whose probes name no host. Nothing is made of it.
-    hostname: 'localhost',
-    errorHandler: (error) => answerBroken(error, log),
-  });
+  const handlerIn = (form: ErrorForm): ReturnType<typeof getRequestListener> =>
+    getRequestListener((request, env) => app.fetch(request, env as ServerEnv['Bindings']), {
+      // For HTTP/1.0, whose probes name no host. Nothing is made of it.
+      hostname: 'localhost',
+      errorHandler: (error) => answerBroken(error, form, log),
+    });
+  const handlers = { plain: handlerIn(plain), oci: handlerIn(oci) };
   return (incoming, outgoing) => {
     const startedMs = clock.elapsed();
     const from = log.isLevelEnabled('info') ? (incoming.socket.remoteAddress ?? 'gone') : undefined;
@@ -44,11 +48,12 @@ export function createReceive(parts: ReceiveParts): Receive {
       metrics.count(outgoing, durationMs);
       if (from !== undefined) logAccess(log, incoming, outgoing, from, durationMs);
     });
-    if (parts.crowded()) return refuse(outgoing, 503, 'Too many connections. Try again soon.', { 'Retry-After': '1' });
+    if (parts.crowded()) return refuse(incoming, outgoing, crowdedOut);
     const body = bodyOf(incoming);
-    if (body === 'unwanted') return refuse(outgoing, 400, 'A GET brings no body.');
-    if (hasDotSegment(incoming.url ?? '')) return refuse(outgoing, 400, 'An address here has no . and .. in it.');
+    if (body === 'unwanted') return refuse(incoming, outgoing, unwantedBody);
+    if (hasDotSegment(incoming.url ?? '')) return refuse(incoming, outgoing, dots);
     if (body === 'large' || parts.draining()) outgoing.setHeader('Connection', 'close');
+    const handle = isForRegistry(incoming) ? handlers.oci : handlers.plain;
     handle(incoming, outgoing).catch((error: unknown) => {
       log.error({ err: error }, 'an answer could not be written');
       outgoing.destroy();
@@ -74,23 +79,61 @@ function hasDotSegment(target: string): boolean {
   return (target.includes('/.') || target.includes('%')) && dotSegment.test(target);
 }
 
-/** Answers at once and ends the connection. */
-export function refuse(outgoing: Exchange, status: number, text: string, headers: Record<string, string> = {}): void {
-  outgoing.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'Content-Length': text.length + 1,
-    Connection: 'close',
+/** An answer that is given without looking at what was asked for. */
+interface Refused {
+  readonly status: number;
+  readonly text: string;
+  readonly code: OciCode;
+  readonly headers?: Headers;
+}
+
+const crowdedOut: Refused = {
+  status: 503,
+  text: 'Too many connections. Try again soon.',
+  code: 'TOOMANYREQUESTS',
+  headers: { 'Retry-After': '1' },
+};
+const unwantedBody: Refused = { status: 400, text: 'A GET brings no body.', code: 'UNSUPPORTED' };
+/** To whoever waits for a "go on" before sending a body. */
+export const promisedBody: Refused = { status: 400, text: 'No address here takes a body.', code: 'UNSUPPORTED' };
+const dots: Refused = { status: 400, text: 'An address here has no . and .. in it.', code: 'NAME_INVALID' };
+const unintelligible: Refused = { status: 400, text: 'This request cannot be understood.', code: 'UNSUPPORTED' };
+const broken: Refused = { status: 500, text: surprise, code: 'UNKNOWN' };
+
+/** How a refusal is written. */
+interface ErrorForm {
+  readonly headers: Headers;
+  readonly body: (refused: Refused) => Buffer;
+}
+
+const plain: ErrorForm = {
+  headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' },
+  body: ({ text }) => Buffer.from(`${text}\n`),
+};
+const oci: ErrorForm = { headers: errorHeaders, body: ({ code, text }) => errorBody(code, text) };
+
+const registryAddress = /^\/v2(?:[/?]|$)/;
+
+function isForRegistry({ url = '' }: IncomingMessage): boolean {
+  return registryAddress.test(url);
+}
+
+/** Answers at once, in the form of what was asked, and ends the connection. */
+export function refuse(incoming: IncomingMessage, outgoing: Exchange, refused: Refused): void {
+  const { headers, body } = isForRegistry(incoming) ? oci : plain;
+  const bytes = body(refused);
+  outgoing.writeHead(refused.status, {
     ...headers,
+    'Content-Length': bytes.length,
+    Connection: 'close',
+    ...refused.headers,
   });
-  outgoing.end(`${text}\n`);
+  outgoing.end(bytes);
 }
 
 /** A request that is none, such as one with an impossible host; or an error that was no `Error`. */
-function answerBroken(error: unknown, log: Log): Response {
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
-  if (error instanceof RequestError)
-    return new Response('This request cannot be understood.\n', { status: 400, headers });
-  log.error({ err: error }, 'a request failed in a way nobody foresaw');
-  return new Response('Something went wrong here. The log says what.\n', { status: 500, headers });
+function answerBroken(error: unknown, { headers, body }: ErrorForm, log: Log): Response {
+  const refused = error instanceof RequestError ? unintelligible : broken;
+  if (refused === broken) log.error({ err: error }, 'a request failed in a way nobody foresaw');
+  return new Response(body(refused) as Buffer<ArrayBuffer>, { status: refused.status, headers: { ...headers } });
 }

@@ -86,7 +86,8 @@ function jsonBytes(document: unknown): Buffer {
   return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-const surprise = 'Something went wrong here. The log says what.';
+/** All that is said of what nobody foresaw. */
+export const surprise = 'Something went wrong here. The log says what.';
 
 /**
  * What went wrong as one sentence and one piece of advice; 500 and general words when it is no fault. The status line
@@ -106,7 +107,8 @@ export function sendFaultJson(c: Context<ServerEnv>, fault: Fault | undefined, a
   return sendJson(c, status, { error: reportOf(fault) }, retryHeaders(fault, status));
 }
 
-function retryHeaders(fault: Fault, status: number): Headers {
+/** `Retry-After`, where there is something to say. */
+export function retryHeaders(fault: Fault, status: number): Headers {
   const retryAfter = retryAfterOf(fault, status);
   return retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
 }

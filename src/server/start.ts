@@ -3,6 +3,7 @@ import type { Log } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
 import type { Mirror, Provenances } from '../mirror/contract/doors.ts';
 import type { Explainer } from '../mirror/contract/explain.ts';
+import type { ImageLists, Images } from '../mirror/contract/images.ts';
 import type { Library } from '../mirror/contract/library.ts';
 import type { Operator, Telemetry } from '../mirror/contract/operator.ts';
 import type { DoorsPlace } from './api/addresses.ts';
@@ -26,6 +27,7 @@ export interface ServerStartOptions {
   readonly lingerMs?: number | undefined;
   readonly mirror: Mirror;
   readonly provenances: Provenances;
+  readonly images: Images & ImageLists;
   readonly operator: Operator;
   readonly telemetry: Telemetry;
   readonly library: Library;

@@ -31,6 +31,7 @@ export const exampleUpstream: UpstreamStatus = {
     rejectedRows: 1,
     bytes: 1_503_211,
   },
+  provenance: { mode: 'require', valid: 106, missing: 1, invalid: 1, unjudged: 0 },
   rejected: { 'bad-version': 1 },
   fault,
 };
@@ -117,6 +118,13 @@ export const exampleDetails: VersionAnswer = {
       },
     },
   ],
+  provenance: {
+    result: 'valid',
+    mode: 'require',
+    signer: 'Stefan Prodan <stefan@podinfo.corp>',
+    key: '9ACA25C82E7F8C0DA8A5D9D7D5C9E4B6A3F2E1D0',
+    available: true,
+  },
   documents: { readme: '# Podinfo\n', values: 'replicaCount: 1\n', tooLarge: [] },
 };
 

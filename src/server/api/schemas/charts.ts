@@ -11,7 +11,7 @@ import type {
 } from '../../../mirror/contract/library.ts';
 import type { Addresses } from '../addresses.ts';
 import { describing } from '../exact.ts';
-import { count, digest, fault, time } from './words.ts';
+import { count, digest, fault, provenance, time } from './words.ts';
 
 /** A version as the library knows it, with the addresses of it and of what it needs. */
 export interface VersionAnswer extends Omit<VersionDetails, 'dependencies'> {
@@ -110,8 +110,8 @@ const addresses = describing<Addresses>()(
         .nullable()
         .meta({
           description:
-            'What `helm pull` takes, once this server answers as a registry too: it does not yet. Null for names and ' +
-            'versions that a registry cannot express, and where the public address has a path.',
+            'What `helm pull` takes. Null for names and versions that a registry cannot express, and where the public ' +
+            'address has a path.',
         }),
     })
     .meta({ id: 'Addresses', description: 'Where it can be had.' }),
@@ -161,6 +161,7 @@ export const versionAnswer = describing<VersionAnswer>()(
       size: count.optional().meta({ description: 'Bytes of the archive; absent while it is not held.' }),
       addresses,
       dependencies: z.array(dependency),
+      provenance,
       documents: z.union([chartDocuments, z.strictObject({ fault })]).meta({
         description: 'Or the fault for which they cannot be had now.',
       }),

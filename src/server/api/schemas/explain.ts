@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import type { Explanation, RepositoryWord, UpstreamWord, VersionTally } from '../../../mirror/contract/explain.ts';
 import { describing } from '../exact.ts';
-import { count, digest, fault, tally, time } from './words.ts';
+import { count, digest, fault, provenance, tally, time } from './words.ts';
 
 const upstreamWord = describing<UpstreamWord>()(
   z
@@ -23,6 +23,7 @@ const upstreamWord = describing<UpstreamWord>()(
       held: z
         .strictObject({ digest, size: count, heldAt: time, key: z.string().meta({ description: 'In the store.' }) })
         .optional(),
+      provenance: provenance.optional(),
       fault: fault.optional().meta({ description: "The upstream's own trouble now." }),
     })
     .meta({ id: 'UpstreamWord', description: 'What one upstream has to do with it.' }),

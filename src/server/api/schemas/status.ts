@@ -4,15 +4,17 @@ import type {
   ConfigurationStatus,
   ContestedName,
   FailedVersion,
+  ProvenanceStatus,
   RewrittenVersion,
   Status,
   SyncReport,
+  UnverifiedVersion,
   UpstreamCounts,
   UpstreamDetails,
   UpstreamStatus,
 } from '../../../mirror/contract/operator.ts';
 import { describing } from '../exact.ts';
-import { count, descriptor, digest, fault, tally, time } from './words.ts';
+import { count, descriptor, digest, fault, tally, time, verifyMode } from './words.ts';
 
 const counts = describing<UpstreamCounts>()(
   z
@@ -29,6 +31,18 @@ const counts = describing<UpstreamCounts>()(
     .meta({ id: 'UpstreamCounts' }),
 );
 
+const provenanceStatus = describing<ProvenanceStatus>()(
+  z
+    .strictObject({
+      mode: verifyMode,
+      valid: count,
+      missing: count,
+      invalid: count,
+      unjudged: count.meta({ description: 'Not by the present keyring yet.' }),
+    })
+    .meta({ id: 'UpstreamProvenance', description: 'What the provenance of held versions turned out to be.' }),
+);
+
 const upstreamFields = {
   name: z.string(),
   type: z.string().meta({ description: 'chart-repository, registry, bucket or folder.' }),
@@ -41,6 +55,7 @@ const upstreamFields = {
   lastSuccess: time.optional(),
   nextAttempt: time.optional(),
   counts,
+  provenance: provenanceStatus.optional(),
   rejected: tally.meta({ description: 'Rows of the last good listing that were dropped, by reason.' }),
   fault: fault.optional(),
   warnings: z.array(z.string()).optional().meta({ description: 'What is configured and should not stay so.' }),
@@ -51,9 +66,11 @@ const upstreamStatus = describing<UpstreamStatus>()(
 );
 
 const failedVersion = describing<FailedVersion>()(
-  z
-    .strictObject({ chart: z.string(), version: z.string(), fault, attempts: count, nextAttempt: time })
-    .meta({ id: 'FailedVersion', description: 'A version that could not be fetched ahead. It is tried again.' }),
+  z.strictObject({ chart: z.string(), version: z.string(), fault, attempts: count, nextAttempt: time }).meta({
+    id: 'FailedVersion',
+    description:
+      'A version that could not be fetched ahead, or is new and lacks a provenance file that is wanted. It is tried again.',
+  }),
 );
 
 const rewrittenVersion = describing<RewrittenVersion>()(
@@ -61,6 +78,20 @@ const rewrittenVersion = describing<RewrittenVersion>()(
     id: 'RewrittenVersion',
     description: 'A version whose first bytes are served, while the upstream promises others.',
   }),
+);
+
+const unverifiedVersion = describing<UnverifiedVersion>()(
+  z
+    .strictObject({
+      chart: z.string(),
+      version: z.string(),
+      result: z.enum(['missing', 'invalid']),
+      reason: z.string().meta({ description: 'In words that follow "because".' }),
+    })
+    .meta({
+      id: 'UnverifiedVersion',
+      description: 'A held version whose provenance is not valid; with `verify.mode: require` it is refused.',
+    }),
 );
 
 const contestedName = describing<ContestedName>()(
@@ -82,6 +113,9 @@ export const upstreamDetails = describing<UpstreamDetails>()(
       failedVersions: z.array(failedVersion),
       rewrittenVersions: z.array(rewrittenVersion),
       contestedNames: z.array(contestedName),
+      unverifiedVersions: z.array(unverifiedVersion).optional().meta({
+        description: 'Absent where provenance is not checked.',
+      }),
     })
     .meta({ id: 'UpstreamDetails', description: 'One upstream alone. The lists have 200 entries at most.' }),
 );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import type { Descriptor, Digest } from '../../../chart/digest.ts';
 import { faultCodes } from '../../../chart/fault.ts';
-import type { FaultReport } from '../../../mirror/contract/operator.ts';
+import type { FaultReport, ProvenanceReport } from '../../../mirror/contract/operator.ts';
 import { describing } from '../exact.ts';
 
 /** RFC 3339. */
@@ -42,6 +42,30 @@ export const fault = describing<FaultReport>()(
     id: 'Fault',
     description: 'What went wrong. The codes are closed and stable.',
   }),
+);
+
+/** What becomes of charts whose provenance is not valid. */
+export const verifyMode = z.enum(['report', 'require']).meta({
+  description: '`report`: it is told. `require`: they are refused as well.',
+});
+
+/** The provenance of one version. */
+export const provenance = describing<ProvenanceReport>()(
+  z
+    .strictObject({
+      result: z.enum(['valid', 'missing', 'invalid', 'unjudged', 'unchecked']).meta({
+        description:
+          '`unjudged`: there is no verdict by the present keyring yet. `unchecked`: its upstream has no `verify`.',
+      }),
+      mode: verifyMode.optional(),
+      signer: z.string().optional().meta({ description: 'Who signed it, as the key says.' }),
+      key: z.string().optional().meta({ description: 'The fingerprint of that key.' }),
+      reason: z.string().optional().meta({ description: 'Why it is not valid, in words that follow "because".' }),
+      available: z.boolean().optional().meta({
+        description: 'Whether there is a provenance file; absent while the upstream was not asked.',
+      }),
+    })
+    .meta({ id: 'Provenance', description: 'Whether it is signed, and by whom.' }),
 );
 
 /** Every answer that is no success. */
