@@ -1,31 +1,26 @@
 import type { Digest } from './chart/digest.ts';
-import { Fault, reviveFault, type PlainFault } from './chart/fault.ts';
+import { reviveFault, type PlainFault } from './chart/fault.ts';
+import { facesOf } from './compose/faces.ts';
 import { Fleet } from './compose/fleet.ts';
 import { FrontDoors } from './compose/front-doors.ts';
 import type { WorkerThread } from './compose/parts.ts';
-import { documentsOn } from './compose/threads.ts';
+import { archiveCheckOn, judgeOn } from './compose/threads.ts';
 import type { Config, StoreConfig } from './config/config.ts';
-import type { ExpectedChart } from './formats/chart-archive.ts';
 import { timestamp, type Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { isGone, thisProcess } from './lib/process-id.ts';
-import { Thread, ThreadDied } from './lib/thread.ts';
+import { Thread } from './lib/thread.ts';
 import type { Filling, Inspector, Prober } from './mirror/contract/commands.ts';
 import type { Explainer } from './mirror/contract/explain.ts';
 import type { ConfigurationStatus, Operator } from './mirror/contract/operator.ts';
 import type { Planner } from './mirror/contract/plan.ts';
 import type { Retention } from './mirror/duties.ts';
 import { Engine } from './mirror/engine.ts';
-import { EngineExplainer } from './mirror/explain.ts';
-import type { ArchiveCheck } from './mirror/fetching/fetch.ts';
 import { Intake } from './mirror/fetching/intake.ts';
 import { StoreInspector } from './mirror/fsck/inspector.ts';
 import { planner } from './mirror/offering/plan.ts';
 import { EngineOperator } from './mirror/operator.ts';
 import { prober } from './mirror/prober.ts';
-import { Documents } from './mirror/reading/documents.ts';
-import { EngineLibrary } from './mirror/reading/library.ts';
-import { Reader } from './mirror/reading/reader.ts';
 import type { RunningServer } from './server/start.ts';
 import { Blobs } from './store/blobs.ts';
 import type { PreparedStore } from './store/contract.ts';
@@ -95,7 +90,8 @@ export function compose(surroundings: Surroundings): Chartroom {
   const { prepare: prepareStore, tidy } = opened;
   const self = thisProcess();
   const kept = { store, prepareStore, tidy, retention, blobs };
-  const engine = new Engine({ ...kept, upstreams, repositories, jobs: catalogs, check, self, isGone, clock, log });
+  const threads = { jobs: catalogs, check, judge: judgeOn(archives) };
+  const engine = new Engine({ ...kept, ...threads, upstreams, repositories, self, isGone, clock, log });
   const operator = new EngineOperator(engine, {
     version,
     configuration,
@@ -103,11 +99,8 @@ export function compose(surroundings: Surroundings): Chartroom {
     storeFault: fault,
     storeIsShared: opened.conditional,
   });
-  const reader = new Reader(engine, { coldWaitMs: () => current.server.coldWaitMs });
-  const explainer = new EngineExplainer(engine);
-  const documents = new Documents({ store, mirror: reader, extract: documentsOn(archives), log });
-  const library = new EngineLibrary({ engine, mirror: reader, documents });
-  const faces = { mirror: reader, provenances: reader, operator, telemetry: operator, explainer, library };
+  const coldWaitMs = () => current.server.coldWaitMs;
+  const faces = facesOf({ engine, operator, store, archives, coldWaitMs, log });
   const doors = new FrontDoors(config, { ...faces, version, log, clock });
   const describe = (bytes: Uint8Array) => archives.run('describeArchive', bytes);
   const intake = new Intake(maxInspectedBytes);
@@ -117,7 +110,7 @@ export function compose(surroundings: Surroundings): Chartroom {
     filling: operator,
     inspector: new StoreInspector({ store, blobs, jobs: catalogs, upstreams, check, describe, intake, clock }),
     prober: prober({ upstreams: remotes, storeKind: config.store.kind, prepareStore, clock }),
-    explainer,
+    explainer: faces.explainer,
     planner: planner({ store, jobs: catalogs, upstreams, repositories, clock }),
     prepareStore,
     reconfigure: async (wanted) => {
@@ -159,24 +152,4 @@ function openStore(config: StoreConfig, { clock, log }: Surroundings): PreparedS
 function loadedOnce({ config, clock }: Surroundings): () => ConfigurationStatus {
   const status = { file: config.file, loadedAt: timestamp(clock.now()), state: 'ok' } as const;
   return () => status;
-}
-
-function archiveCheckOn(archives: WorkerThread): ArchiveCheck {
-  return async (bytes, expected) => {
-    try {
-      await archives.run('checkArchive', { bytes, expected });
-    } catch (error) {
-      throw error instanceof ThreadDied ? unfathomable(expected, error) : error;
-    }
-  };
-}
-
-/** What an archive makes the thread die of is the archive's fault. */
-function unfathomable(expected: ExpectedChart, cause: ThreadDied): Fault {
-  return new Fault(
-    'archive-invalid',
-    `${expected.upstream}: looking into the archive of ${expected.chart} ${expected.version} took more memory or time than it may.`,
-    'It is not served. Its publisher must say what is in it.',
-    { cause },
-  );
 }

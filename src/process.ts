@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts';
 import { chooseConfigFile, environment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
 import { describeProblem, type Problem } from './config/problem.ts';
+import { countKeys } from './formats/keyring.ts';
 import type { ProgramLog } from './lib/log.ts';
 
 /** 0 for success, 1 for failed work, 2 for bad configuration or usage, 3 for a plan that something would be lost by. */
@@ -20,7 +21,7 @@ export function configFileOf(options: ConfigChoice): string | undefined {
 
 /** What that file says, or everything that is wrong with it. */
 export async function loaded(options: ConfigChoice): Promise<Awaited<ReturnType<typeof loadConfig>>> {
-  return loadConfig(configFileOf(options), environment());
+  return loadConfig(configFileOf(options), environment(), countKeys);
 }
 
 /** Runs with a valid configuration; a bad one is explained as `check` does. */

@@ -32,10 +32,14 @@ export async function runServe(options: ConfigChoice): Promise<ExitCode> {
   return configured(options, async (config, warnings) => {
     const log = startLog(config);
     for (const warning of warnings) log.warn(describeProblem(warning));
-    const begin = async ({ server: { tls } }: Config): Promise<void> => {
-      files = [...files.slice(0, 1), ...(tls ? [tls.certFile, tls.keyFile] : [])];
-      // before they are read
-      if (await watched.look()) reloads.request('changed');
+    const begin = async ({ server: { tls }, upstreams }: Config): Promise<void> => {
+      const keyrings = upstreams.flatMap(({ verify }) => verify?.keyring ?? []);
+      const certificate = tls ? [tls.certFile, tls.keyFile] : [];
+      files = [...files.slice(0, 1), ...certificate, ...keyrings.map(({ path }) => path)];
+      // before certificates are read; keyrings were, with the configuration
+      const changed = await watched.look();
+      const current = await Promise.all(keyrings.map((keyring) => keyring.isCurrent()));
+      if (changed || current.includes(false)) reloads.request('changed');
     };
     const apply = async (wanted: Config): Promise<void> => {
       await begin(wanted);

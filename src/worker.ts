@@ -1,6 +1,8 @@
 import { Fault, plainFault } from './chart/fault.ts';
+import type { Judgement } from './chart/verdict.ts';
 import { checkArchive, describeArchive, type ExpectedChart } from './formats/chart-archive.ts';
 import { readDocuments, type ChartDocuments } from './formats/chart-documents.ts';
+import { deriveConfig } from './formats/derived-image.ts';
 import { RenderingMemory } from './formats/index-memory.ts';
 import {
   readIndexUnlessEqual,
@@ -9,6 +11,8 @@ import {
   type PieceMemory,
   type UnchangedIndex,
 } from './formats/index.ts';
+import { Keyrings } from './formats/keyring.ts';
+import { judgeProvenance, type ProvenanceParts } from './formats/provenance.ts';
 import { Gathering, type Batch } from './lib/gathering.ts';
 import { serveJobs } from './lib/thread.ts';
 import { mirrorJobs } from './mirror/jobs.ts';
@@ -24,6 +28,8 @@ function memoryOf(upstream: string): PieceMemory {
 
 /** What the indexes of all repositories were made of last. */
 const rendered = new RenderingMemory();
+
+const keyrings = new Keyrings();
 
 /** No index may be as large. */
 const maxBodyBytes = 2 ** 31;
@@ -55,6 +61,8 @@ const jobs = {
     checkArchive(bytes, expected);
   },
   readDocuments: (bytes: Uint8Array): ChartDocuments => readDocuments(bytes),
+  deriveConfig: (bytes: Uint8Array): string => deriveConfig(bytes),
+  judgeProvenance: (parts: ProvenanceParts): Promise<Judgement> => judgeProvenance(parts, keyrings),
 };
 
 /** What `compose` may ask of a thread that runs this module. */

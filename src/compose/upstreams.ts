@@ -20,7 +20,7 @@ export interface OpenUpstream {
 /** An upstream as it is configured, put together. Nothing is contacted. */
 export function openUpstream(config: UpstreamConfig, parts: UpstreamParts): OpenUpstream {
   const { name, type, intervalMs, retired, withdrawn, rewritten, maxShrink, mirror } = config;
-  const { concurrency, retries, maxArchiveBytes, charts, versions } = config;
+  const { concurrency, retries, maxArchiveBytes, charts, versions, verify } = config;
   const { upstream, authenticatedBy } = openAdapter(config, parts);
   const settings = {
     name,
@@ -39,6 +39,7 @@ export function openUpstream(config: UpstreamConfig, parts: UpstreamParts): Open
     unlisted: type === 'registry' && !config.discover && charts.length === 0,
     charts: type === 'registry' ? namesOnly(charts) : charts,
     versions,
+    verify: verify && { mode: verify.mode, keyring: { id: verify.keyring.id, bytes: verify.keyring.bytes } },
     warnings: warningsOf(config),
   };
   return { settings, authenticatedBy: () => withCertificate(authenticatedBy(), showsCertificate(config)) };
