@@ -19,6 +19,7 @@ export interface CheckedUpstream {
   readonly mirror: string;
   readonly charts: string;
   readonly auth: string;
+  readonly verify: string;
 }
 
 /** One row of the table of repositories. */
@@ -50,7 +51,7 @@ export function check(outcome: CheckOutcome): CheckReport {
   const blocks = [
     [`${file} is valid: ${counted.join(', ')}.`],
     alignColumns(settings),
-    alignColumns([columns.map((column) => column.toUpperCase()), ...upstreams.map(rowOf)]),
+    alignColumns(tableOf(upstreams)),
     alignColumns([
       ['REPOSITORY', 'ANSWERS AT', 'UPSTREAMS', 'RULES'],
       ...repositories.map((one) => [one.name, one.answersAt, one.upstreams, one.rules]),
@@ -65,8 +66,14 @@ function reportProblems(problems: readonly string[]): string {
   return [...problems, '', `${count(problems.length, 'problem')}.`, ''].join('\n');
 }
 
-const columns = ['name', 'type', 'url', 'interval', 'mirror', 'auth', 'charts'] as const;
+const columns = ['name', 'type', 'url', 'interval', 'mirror', 'auth', 'verify', 'charts'] as const;
 
-function rowOf(upstream: CheckedUpstream): readonly string[] {
-  return columns.map((column) => upstream[column]);
+/** Nobody who verifies nothing needs a column that says so. */
+function tableOf(upstreams: readonly CheckedUpstream[]): readonly (readonly string[])[] {
+  const verifies = upstreams.some(({ verify }) => verify !== 'none');
+  const shown = columns.filter((column) => verifies || column !== 'verify');
+  return [
+    shown.map((column) => column.toUpperCase()),
+    ...upstreams.map((upstream) => shown.map((column) => upstream[column])),
+  ];
 }

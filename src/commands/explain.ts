@@ -90,15 +90,21 @@ function hasToSay({ versions, held, fault }: UpstreamWord): boolean {
 }
 
 function describeUpstream(word: UpstreamWord, version: string | undefined): readonly (readonly string[])[] {
-  const { claimed, rewritten, withdrawn, held, fault } = word;
+  const { claimed, rewritten, withdrawn, held, provenance, fault } = word;
   const lines = [
     describeListing(word, version),
     ...claimed.map((digest) => `${withdrawn ? 'promised' : 'promises'} ${digest}`),
     ...(rewritten ? ['rewritten: upstream promises other bytes by now; the first ones are served'] : []),
     ...(held ? [`held ${held.digest}, ${count(held.size, 'byte')}, since ${held.heldAt}`, `under ${held.key}`] : []),
+    ...(provenance ? [describeProvenance(provenance)] : []),
     ...(fault ? [`${fault.message} ${fault.advice}`] : []),
   ];
   return lines.map((line, at) => [at === 0 ? word.upstream : '', line]);
+}
+
+function describeProvenance({ result, signer, reason }: NonNullable<UpstreamWord['provenance']>): string {
+  const by = signer === undefined ? '' : `, signed by ${signer}`;
+  return `provenance ${result}${by}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 function describeListing(word: UpstreamWord, version: string | undefined): string {

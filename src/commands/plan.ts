@@ -54,7 +54,7 @@ function describeRoot({ root }: Plan): readonly string[] {
 const signs = { added: '+', removed: '-', changed: '~' };
 
 function describeRepository(planned: PlannedRepository): readonly string[] {
-  const { name, change, appear, disappear, owners } = planned;
+  const { name, change, appear, disappear, owners, unjudged = 0 } = planned;
   if (change === 'unchanged') return [];
   const what = [
     ...describeCount(appear, 'appear'),
@@ -68,6 +68,7 @@ function describeRepository(planned: PlannedRepository): readonly string[] {
     ...shortened(
       owners.map(({ chart, version = '', from, to }) => `    ~ ${`${chart} ${version}`.trim()}: ${from} -> ${to}`),
     ),
+    ...(unjudged > 0 ? [`    ? ${count(unjudged, 'version')} still to be judged (verify.mode: require)`] : []),
   ];
 }
 
@@ -100,14 +101,16 @@ function shortened(lines: readonly string[]): readonly string[] {
 }
 
 function verdict({ repositories, loses }: Plan): string {
-  if (!loses) return 'Nothing would disappear or change owner.';
+  const isJudged = repositories.every(({ unjudged = 0 }) => unjudged === 0);
+  const asFar = isJudged ? '' : ', as far as provenance was judged';
+  if (!loses) return `Nothing would disappear or change owner${asFar}.`;
   const gone = repositories.reduce((sum, { disappear }) => sum + versionsOf(disappear), 0);
   const moved = repositories.reduce((sum, { owners }) => sum + owners.length, 0);
   const losses = [
     ...(gone > 0 ? [`${count(gone, 'version')} would disappear`] : []),
     ...(moved > 0 ? [`${count(moved, 'owner')} would change`] : []),
   ];
-  return `${losses.join(', and ') || 'An address would answer with something else, or no more'}.`;
+  return `${losses.join(', and ') || 'An address would answer with something else, or no more'}${asFar}.`;
 }
 
 function versionsOf(charts: readonly PlannedChart[]): number {
