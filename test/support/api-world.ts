@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,7 @@ import { describeProblem } from '../../src/config/problem.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openLog } from '../../src/lib/log.ts';
 import { chartArchive, type ChartMetadata } from './charts.ts';
+import { createSigner } from './signer.ts';
 
 /** What the API answered. */
 export interface ApiAnswer {
@@ -64,6 +65,13 @@ const charts: Readonly<Record<string, readonly (readonly [ChartMetadata, Readonl
     [{ name: 'Upper', version: '1.0.0' }],
   ],
   fading: [[{ name: 'kept', version: '1.0.0' }], [{ name: 'lost', version: '1.0.0' }]],
+  signed: [[{ name: 'tool', version: '1.0.0' }], [{ name: 'tool', version: '2.0.0' }]],
+};
+
+/** Of each upstream, beside what all have. */
+const further: Readonly<Record<string, object>> = {
+  fading: { mirror: 'requested' },
+  signed: { verify: { keyring: 'pubring.gpg' } },
 };
 
 const repositories = [
@@ -77,11 +85,12 @@ const repositories = [
   },
   { name: 'edge', upstreams: ['public', 'gone', 'fading'] },
   { name: 'new', upstreams: ['gone'] },
+  { name: 'verified', upstreams: ['signed'] },
 ];
 
 /**
  * Opened, synced and filled. The upstream `gone` cannot be reached; `fading` has lost the archive of one chart before it
- * was asked for, and rewritten that of another one afterwards.
+ * was asked for, and rewritten that of another one afterwards; `signed` must sign its charts, and did so with the first.
  */
 export async function openApiWorld(): Promise<ApiWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'chartroom-'));
@@ -89,8 +98,9 @@ export async function openApiWorld(): Promise<ApiWorld> {
   for (const name of Object.keys(charts)) {
     await mkdir(join(folder, name));
     for (const [metadata, files] of charts[name] ?? []) await writeChart(join(folder, name), metadata, files);
-    upstreams.push({ name, url: `./${name}`, interval: 0, ...(name === 'fading' && { mirror: 'requested' }) });
+    upstreams.push({ name, url: `./${name}`, interval: 0, ...further[name] });
   }
+  await signTool(folder);
   upstreams.push({ name: 'gone', url: 'http://127.0.0.1:1/charts', interval: 0, retries: 1 });
   const server = { listen: '127.0.0.1:0', adminToken: apiToken, publicUrl: 'https://charts.corp' };
   const file = join(folder, 'chartroom.yaml');
@@ -128,6 +138,14 @@ async function writeChart(
   files?: Readonly<Record<string, string>>,
 ): Promise<void> {
   await writeFile(join(folder, `${chart.name}-${chart.version}.tgz`), await chartArchive(chart, files));
+}
+
+/** Its first version only. */
+async function signTool(folder: string): Promise<void> {
+  const signer = await createSigner('toolmaker');
+  await writeFile(join(folder, 'pubring.gpg'), signer.keyring.bytes);
+  const file = join(folder, 'signed/tool-1.0.0.tgz');
+  await writeFile(`${file}.prov`, await signer.sign('tool', '1.0.0', await readFile(file)));
 }
 
 const silent = openLog({ level: 'error', format: 'json' }, { write: () => undefined });

@@ -2,6 +2,8 @@ import { Fault } from '../../src/chart/fault.ts';
 import { everyVersion } from '../../src/chart/ranges.ts';
 import { noRules, type RepositoryRules } from '../../src/chart/rules.ts';
 import { checkArchive } from '../../src/formats/chart-archive.ts';
+import { deriveConfig } from '../../src/formats/derived-image.ts';
+import { judgeProvenance } from '../../src/formats/provenance.ts';
 import { readAll } from '../../src/lib/bytes.ts';
 import { openLog } from '../../src/lib/log.ts';
 import type { ProcessId } from '../../src/lib/process-id.ts';
@@ -9,6 +11,8 @@ import type { Known } from '../../src/mirror/committing/known.ts';
 import type { SyncReport, UpstreamStatus } from '../../src/mirror/contract/operator.ts';
 import type { Retention } from '../../src/mirror/duties.ts';
 import { Engine } from '../../src/mirror/engine.ts';
+import type { Judge } from '../../src/mirror/fetching/verdicts.ts';
+import { ImageReader } from '../../src/mirror/images/image-reader.ts';
 import { mirrorJobs } from '../../src/mirror/jobs.ts';
 import type { Composition } from '../../src/mirror/offering/lineup.ts';
 import { EngineOperator } from '../../src/mirror/operator.ts';
@@ -108,6 +112,8 @@ export interface EngineOptions {
   readonly beforeJob?: (job: string) => void;
   readonly maxHotBytes?: number;
   readonly retention?: Retention;
+  /** Instead of the real one. */
+  readonly judge?: Judge;
   /** Who this process is to others on the same store. */
   readonly self?: ProcessId;
   /** Whether another one is known to have ended. */
@@ -126,6 +132,7 @@ export interface IndexRow {
 export class TestEngine {
   readonly engine: Engine;
   readonly reader: Reader;
+  readonly images: ImageReader;
   readonly operator: EngineOperator;
   readonly clock: ManualClock;
   /** What was logged, as JSON. */
@@ -158,6 +165,7 @@ export class TestEngine {
         },
       },
       check: async (bytes, expected) => void checkArchive(bytes, expected),
+      judge: options.judge ?? judgeProvenance,
       tidy: async () => 0,
       retention: options.retention,
       self: options.self ?? { id: 'this', host: 'here', pid: 1 },
@@ -166,6 +174,8 @@ export class TestEngine {
       log,
     });
     this.reader = new Reader(this.engine, { coldWaitMs: () => options.coldWaitMs ?? 25_000 });
+    const { engine, reader } = this;
+    this.images = new ImageReader({ engine, reader, deriveConfig: async (bytes) => deriveConfig(bytes) });
     this.operator = new EngineOperator(this.engine, {
       version: '0.0.0',
       configuration: () => ({ file: 'test.yaml', loadedAt: '2026-01-01T00:00:00Z', state: 'ok' }),

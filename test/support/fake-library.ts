@@ -90,6 +90,7 @@ export function versionDetails(chart: string, version: string, more: Partial<Ver
     metadata: { apiVersion: 'v2', name: chart, version },
     dependencies: [],
     firstSeen: '2026-01-01T00:00:00Z',
+    provenance: { result: 'unchecked' },
     documents: { readme: `# ${chart}`, tooLarge: [] },
     ...more,
   };

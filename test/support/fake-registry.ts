@@ -1,4 +1,5 @@
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
+import { referrersIndex, type TestArtifact } from './artifacts.ts';
 import { faultUpstream, type FaultUpstream, type Script, type SeenRequest } from './fault-upstream.ts';
 import { tokenServer, type TokenServer, type TokenServerOptions } from './token-server.ts';
 
@@ -17,6 +18,8 @@ export interface FakeRegistryOptions extends TokenServerOptions {
   readonly link?: LinkStyle;
   /** Another server that blobs are redirected to. */
   readonly storage?: FaultUpstream;
+  /** Whether it lists referrers. */
+  readonly referrers?: boolean;
 }
 
 /** What a chart becomes in a registry. */
@@ -46,6 +49,9 @@ export interface FakeRegistry extends FaultUpstream {
   push(repository: string, chart: ChartToPush): PushedChart;
   put(repository: string, tag: string, manifest: string | Buffer): Digest;
   putBlob(repository: string, bytes: Buffer): Digest;
+  /** Puts something beside a chart, under a tag or by its `subject` alone. */
+  attach(repository: string, artifact: TestArtifact, tag?: string): void;
+  detach(repository: string, artifact: TestArtifact): void;
   /** Without its last tag a repository is unknown. */
   removeTag(repository: string, tag: string): void;
 }
@@ -83,6 +89,15 @@ export async function fakeRegistry(options: FakeRegistryOptions = {}): Promise<F
     tokens,
     put,
     putBlob,
+    attach: (name, { blobs, manifest, digest }, tag) => {
+      for (const blob of blobs) putBlob(name, blob);
+      at(name).manifests.set(digest, manifest);
+      if (tag !== undefined) at(name).tags.set(tag, digest);
+    },
+    detach: (name, { digest }) => {
+      at(name).manifests.delete(digest);
+      for (const [tag, one] of at(name).tags) if (one === digest) at(name).tags.delete(tag);
+    },
     push: (name, chart) => pushChart(name, chart, put, putBlob),
     removeTag: (name, tag) => {
       at(name).tags.delete(tag);
@@ -123,7 +138,7 @@ function refusal(options: FakeRegistryOptions, tokens: TokenServer, request: See
   const { auth = 'none' } = options;
   const { authorization } = request.headers;
   if (auth === 'none' || isProof(auth, options, tokens, authorization ?? '')) return undefined;
-  const repository = /^\/v2\/(.+)\/(?:tags|manifests|blobs)\//.exec(request.target)?.[1] ?? '';
+  const repository = /^\/v2\/(.+)\/(?:tags|manifests|blobs|referrers)\//.exec(request.target)?.[1] ?? '';
   const challenge = options.challenge?.(repository, tokens) ?? challengeOf(auth, authorization, repository, tokens);
   return errorScript(401, 'UNAUTHORIZED', { 'www-authenticate': challenge });
 }
@@ -153,10 +168,12 @@ function answerTo(
 ): Script {
   const url = new URL(request.target, server.origin);
   if (url.pathname === '/v2/') return { body: '{}' };
-  const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/([^/]+)$/.exec(url.pathname) ?? [];
+  const [, name = '', kind, reference = ''] =
+    /^\/v2\/(.+)\/(tags|manifests|blobs|referrers)\/([^/]+)$/.exec(url.pathname) ?? [];
   const repository = repositories.get(name);
   if (!repository) return errorScript(404, 'NAME_UNKNOWN');
   if (kind === 'tags') return tagsPage(options, url, name, [...repository.tags.keys()].toSorted());
+  if (kind === 'referrers') return referrersPage(options, url, repository, reference);
   return kind === 'manifests'
     ? manifestScript(repository, reference)
     : blobScript(options.storage, repository, reference);
@@ -188,6 +205,26 @@ function tagsPage(options: FakeRegistryOptions, url: URL, name: string, tags: re
   if (left.length <= size) return { body };
   const query = `last=${encodeURIComponent(page.at(-1) ?? '')}&n=${size}`;
   return { body, headers: linkHeaders(options.link ?? 'relative', url, query) };
+}
+
+function referrersPage(options: FakeRegistryOptions, url: URL, repository: Repository, subject: string): Script {
+  if (!options.referrers) return errorScript(404, 'NOT_FOUND');
+  const referring = [...repository.manifests.keys()]
+    .filter((digest) => refersTo(repository, digest, subject))
+    .toSorted();
+  const last = url.searchParams.get('last') ?? '';
+  const left = referring.filter((digest) => digest > last);
+  const page = left.slice(0, options.pageSize);
+  const body = referrersIndex(page, repository.manifests);
+  const headers = { 'content-type': 'application/vnd.oci.image.index.v1+json' };
+  if (left.length === page.length) return { headers, body };
+  const query = `last=${encodeURIComponent(page.at(-1) ?? '')}`;
+  return { headers: { ...headers, ...linkHeaders(options.link ?? 'relative', url, query) }, body };
+}
+
+function refersTo({ manifests }: Repository, digest: string, subject: string): boolean {
+  const { subject: own } = JSON.parse(String(manifests.get(digest))) as { subject?: { digest?: string } };
+  return own?.digest === subject;
 }
 
 function linkHeaders(style: LinkStyle, url: URL, query: string): Record<string, string> {

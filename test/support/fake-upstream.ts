@@ -1,17 +1,24 @@
-import { claimTable, type Claim, type SourceRef, type Validator } from '../../src/chart/catalog.ts';
-import { digestOf, type Digest } from '../../src/chart/digest.ts';
+import { claimTable } from '../../src/chart/catalog.ts';
+import type { Claim, SourceRef, Validator } from '../../src/chart/claim.ts';
+import { digestOf, type Descriptor, type Digest } from '../../src/chart/digest.ts';
 import { Fault } from '../../src/chart/fault.ts';
+import { readArtifact } from '../../src/formats/oci-artifact.ts';
 import { TableReader } from '../../src/lib/shared-table.ts';
 import type {
   Allowance,
+  Artifacts,
   Description,
   Found,
+  FoundArtifact,
+  FoundArtifacts,
+  HeldManifest,
   Incoming,
   Listing,
   Part,
   Unchanged,
   Upstream,
 } from '../../src/upstream/contract.ts';
+import type { TestArtifact } from './artifacts.ts';
 import { chartArchive } from './charts.ts';
 
 /** One row of what a fake upstream lists. */
@@ -32,7 +39,13 @@ export interface Row {
   readonly notAChart?: boolean | undefined;
 }
 
-type Method = 'list' | 'find' | 'describe' | 'open';
+type Method = 'list' | 'find' | 'describe' | 'open' | 'artifacts';
+
+/** What stands beside a chart, and the tag that it hangs on. */
+interface Beside {
+  readonly artifact: TestArtifact;
+  readonly tag: string | undefined;
+}
 
 /** An upstream in memory. Everything it is asked for is in `calls`, in order: `list`, `open archive demo-1.0.0`, ... */
 export class FakeUpstream implements Upstream {
@@ -47,6 +60,9 @@ export class FakeUpstream implements Upstream {
   conditional = true;
   /** What it says is left of its rate limit. */
   left: Allowance | undefined;
+  /** What stands beside its charts; absent until `attach` was called. */
+  artifacts: Artifacts | undefined;
+  readonly #beside: Beside[] = [];
   readonly #kind: 'chart-repository' | 'registry';
 
   constructor(kind: 'chart-repository' | 'registry' = 'chart-repository') {
@@ -64,6 +80,27 @@ export class FakeUpstream implements Upstream {
 
   withdraw(chart: string, version: string): void {
     this.rows = this.rows.filter((row) => row.chart !== chart || row.version !== version);
+  }
+
+  /** Puts something beside a version: under a tag of cosign's, or what its `subject` says. From now on it says what there is. */
+  attach(...all: readonly (readonly [artifact: TestArtifact, tag?: string])[]): void {
+    this.#beside.push(...all.map(([artifact, tag]) => ({ artifact, tag })));
+    this.artifacts = {
+      referringTo: (source, manifest, held) => this.#referringTo(source, manifest, held),
+      open: (_, part) => this.#openPart(part),
+    };
+  }
+
+  /** Upstream has nothing beside its charts any more. */
+  detachAll(): void {
+    this.#beside.length = 0;
+  }
+
+  /** The digest of a version's manifest. */
+  manifestOf(chart: string, version: string): Digest {
+    const row = this.rows.find((one) => one.chart === chart && one.version === version);
+    if (!row) throw new Error(`there is no ${chart} ${version}`);
+    return digestOf(manifestOf(row));
   }
 
   /** How often something was asked. */
@@ -106,6 +143,32 @@ export class FakeUpstream implements Upstream {
     await this.#asked('open', `open ${part} ${plain}`);
     const bytes = this.rows.find((one) => one.source === plain)?.[part];
     return bytes && { size: bytes.length, body: chunksOf(bytes) };
+  }
+
+  async #referringTo(source: SourceRef, manifest: Digest, held: HeldManifest): Promise<FoundArtifacts> {
+    await this.#asked('artifacts', `artifacts ${source.split('@')[0]}`);
+    const found: FoundArtifact[] = [];
+    for (const { artifact, tag } of this.#beside) {
+      const read = readArtifact(artifact.manifest);
+      if ('why' in read) throw new Error(read.why);
+      if (!(tag?.startsWith(manifest.replace(':', '-')) || read.subject === manifest)) continue;
+      const bytes = (await held(artifact.digest)) ?? (await this.#fetched(artifact));
+      const { mediaType, blobs, subject } = read;
+      found.push({ manifest: bytes, mediaType, digest: artifact.digest, blobs, subject, tag });
+    }
+    return { artifacts: found, leftOut: [] };
+  }
+
+  async #fetched({ manifest, digest }: TestArtifact): Promise<Buffer> {
+    await this.#asked('open', `open artifact ${digest}`);
+    return manifest;
+  }
+
+  async #openPart({ digest }: Descriptor): Promise<Incoming | undefined> {
+    await this.#asked('open', `open artifact ${digest}`);
+    const all = this.#beside.flatMap(({ artifact }) => [artifact.manifest, ...artifact.blobs]);
+    const bytes = all.find((one) => digestOf(one) === digest);
+    return bytes && { size: bytes.length, body: chunksOf(bytes), digest };
   }
 
   async #asked(method: Method, call: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { mergeHoldings, type KeptVersion } from '../../src/chart/holding.ts';
 import type { OfferRules } from '../../src/chart/offering.ts';

@@ -1,4 +1,5 @@
-import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import type { reconcile } from '../../src/chart/reconcile.ts';
 import { readIndex, type IndexContents, type PieceMemory } from '../../src/formats/index.ts';
 import { TableReader, type SharedTable } from '../../src/lib/shared-table.ts';

@@ -1,4 +1,6 @@
-import { claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import type { Artifact, Attachments } from '../../src/chart/attachments.ts';
+import { claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, type Descriptor, type Digest } from '../../src/chart/digest.ts';
 import { emptySnapshot, mergeHoldings, type Holding, type KeptVersion } from '../../src/chart/holding.ts';
 import { TableReader } from '../../src/lib/shared-table.ts';
@@ -15,6 +17,7 @@ import {
   stateKey,
 } from '../../src/store/layout.ts';
 import { readRecord, recordBytes } from '../../src/store/records.ts';
+import type { TestArtifact } from './artifacts.ts';
 
 /** The mirror's jobs without a thread. */
 export const jobsHere: MirrorJobs = { run: async (job, input) => mirrorJobs[job](input as never) as never };
@@ -33,6 +36,8 @@ export interface ToHold {
   readonly provenance?: Uint8Array | 'none';
   /** Of a registry. */
   readonly documents?: { readonly manifest: Uint8Array; readonly config: Uint8Array };
+  /** What stands beside it in its registry. */
+  readonly artifacts?: readonly TestArtifact[];
   /** Taken in place of other bytes: when. */
   readonly acceptedAt?: string;
 }
@@ -56,10 +61,28 @@ export async function hold(store: ObjectStore, upstream: string, what: ToHold): 
     ? replacementKey(upstream, chart, version, archive.digest)
     : firstHoldingKey(upstream, chart, version);
   await store.write(key, recordBytes(holding));
-  if (what.provenance === undefined) return holding;
-  const provenance = what.provenance === 'none' ? 'none' : await putBlob(store, what.provenance);
-  await store.write(attachmentKey(upstream, archive.digest), recordBytes({ provenance }));
-  return { ...holding, provenance };
+  const attachments = await attachmentsOf(store, what);
+  if (Object.keys(attachments).length > 0) {
+    await store.write(attachmentKey(upstream, archive.digest), recordBytes(attachments));
+  }
+  return { ...holding, ...attachments };
+}
+
+async function attachmentsOf(store: ObjectStore, { provenance, artifacts }: ToHold): Promise<Attachments> {
+  return {
+    ...(provenance !== undefined && {
+      provenance: provenance === 'none' ? provenance : await putBlob(store, provenance),
+    }),
+    ...(artifacts && { artifacts: await Promise.all(artifacts.map((one) => putArtifact(store, one))) }),
+  };
+}
+
+/** Writes all parts of an artifact and says what they are. */
+export async function putArtifact(store: ObjectStore, { manifest, blobs }: TestArtifact): Promise<Artifact> {
+  return {
+    manifest: await putBlob(store, manifest, 'application/vnd.oci.image.manifest.v1+json'),
+    blobs: await Promise.all(blobs.map((bytes) => putBlob(store, bytes))),
+  };
 }
 
 /** A claim of what is held, as a catalog remembers it. */

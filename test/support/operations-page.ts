@@ -1,7 +1,6 @@
-import { expect } from 'vitest';
-
 import { blocksOf, readPage } from './documents.ts';
 import { openOperationsWorld, type OperationsWorld } from './operations-world.ts';
+import { examplesIn, expectShown } from './page-examples.ts';
 
 const page = await readPage('docs/operations.md');
 const [[, configuration] = ['', '']] = blocksOf(page, 'yaml');
@@ -49,33 +48,4 @@ export async function expectSections(followed: readonly Section[]): Promise<void
       else for (const example of examplesIn(block)) await expectShown(world, example);
     }
   }
-}
-
-interface Example {
-  readonly command: string;
-  readonly printed: string;
-}
-
-function examplesIn(block: string): readonly Example[] {
-  return [...block.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)].map(([, command = '', printed = '']) => ({
-    command,
-    printed,
-  }));
-}
-
-async function expectShown(world: OperationsWorld, { command, printed }: Example): Promise<void> {
-  expect.soft([command, timeless(await world.run(command))]).toEqual([command, timeless(printed)]);
-}
-
-/** What was printed without what is another each time: times, digests, sizes of compressed bytes, and what was left behind. */
-function timeless(text: string): string {
-  return text
-    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replaceAll(/sha256\/[0-9a-f]{2}\//g, 'sha256/xx/')
-    .replaceAll(/\b[0-9a-f]{64}\b/g, 'DIGEST')
-    .replaceAll(/\d[\d.]*(?= (?:bytes|KiB|MiB|s|ms)\b)/g, 'SOME')
-    .replaceAll(/; nothing names .*? to sweep|^Nothing names .*\n/gm, '')
-    .replaceAll(/\d+ (object|record)s?/g, 'SOME $1')
-    .replaceAll(/ {2,}/g, '  ')
-    .replaceAll(/"(bytes|durationMs|size)": ?\d+/g, '"$1": 0');
 }

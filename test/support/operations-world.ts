@@ -10,7 +10,9 @@ import { parse, stringify } from 'yaml';
 import { servingKey } from '../../src/store/layout.ts';
 import { startChartServer, type ChartServer } from '../process/chart-server.ts';
 import { startChartroom, type Chartroom } from './chartroom.ts';
+import { curl } from './page-curl.ts';
 import { run, runOk, untilReady } from './process.ts';
+import { newSigner, type Signer } from './signed-provenance.ts';
 import { temporaryFolder } from './temp.ts';
 
 /** What a page about operations runs on: a server in a process of its own, and two upstreams on loopback. */
@@ -44,7 +46,8 @@ type Names = readonly (readonly [there: string, here: string])[];
 export async function openOperationsWorld(configuration: string): Promise<OperationsWorld> {
   const folder = await temporaryFolder();
   const secrets = join(folder, 'secrets');
-  const guard = await startGuard((await startNexus({ '1.0.0': 4, '1.1.0': 4 })).url);
+  const signer = await newSigner('Release Team', 'releases@corp.example');
+  const guard = await startGuard((await startNexus(signer, { '1.0.0': 4, '1.1.0': 4 })).url);
   const charts = await startCharts();
   const names: Names = [
     ['https://nexus.internal', guard.url],
@@ -54,6 +57,7 @@ export async function openOperationsWorld(configuration: string): Promise<Operat
   const here = (text: string): string => names.reduce((all, [there, real]) => all.replaceAll(there, real), text);
   await mkdir(secrets);
   await writeFile(join(secrets, 'nexus'), firstPassword);
+  await writeFile(join(secrets, 'pubring.gpg'), signer.publicKey);
   const file = join(folder, 'chartroom.yaml');
   const first = here(configuration).replace('0.0.0.0:8080', '127.0.0.1:0');
   await writeFile(file, first);
@@ -79,7 +83,7 @@ export async function openOperationsWorld(configuration: string): Promise<Operat
     },
     goOffline: () => charts.offline(),
     wantPassword: (password) => guard.want(password),
-    rewrite: async () => guard.lead((await startNexus({ '1.0.0': 4, '1.1.0': 5 })).url),
+    rewrite: async () => guard.lead((await startNexus(signer, { '1.0.0': 4, '1.1.0': 5 })).url),
   };
 }
 
@@ -100,10 +104,14 @@ async function startCharts(): Promise<ChartServer> {
   return charts;
 }
 
-/** A chart in versions of so many kilobytes. */
-async function startNexus(versions: Readonly<Record<string, number>>): Promise<ChartServer> {
+/** A chart in versions of so many kilobytes, the first of them signed. */
+async function startNexus(signer: Signer, versions: Readonly<Record<string, number>>): Promise<ChartServer> {
   const nexus = await startChartServer();
-  for (const [version, kilobytes] of Object.entries(versions)) await nexus.publish('corp-app', version, kilobytes);
+  for (const [version, kilobytes] of Object.entries(versions)) {
+    const archive = await nexus.publish('corp-app', version, kilobytes);
+    if (version !== '1.0.0') continue;
+    nexus.put(`/corp-app-${version}.tgz.prov`, await signer.provenance('corp-app', version, archive));
+  }
   return nexus;
 }
 
@@ -157,7 +165,7 @@ function commandRunner({ folder, env, server, here }: Shell): (command: string) 
     // one that runs takes up to ten seconds to tell what it works for
     if (args.includes('--prune')) await server.stop();
     if (program === 'chartroom') return execute(process.execPath, [main, ...args]);
-    if (program === 'curl') return curl(server, command);
+    if (program === 'curl') return curl(server.url, command, adminToken);
     if (command === 'echo $?') return `${status}\n`;
     const printing = (): Promise<string> => execute('sh', ['-c', here(command)]);
     return command.endsWith(' chartroom.yaml') ? reloaded(server, printing) : printing();
@@ -175,27 +183,6 @@ async function reloaded<T>(server: Chartroom, change: () => Promise<T>): Promise
 
 function isReload(message: string): boolean {
   return /^the configuration (?:was loaded again|is bad)/.test(message);
-}
-
-/** What is asked, and a path into the answer as jq has it. */
-const curlForm = /^curl (.*?)'?https:\/\/charts\.corp(\/[^\s']*)'?(?: \| jq '?(\.[^']*)'?)?$/;
-
-async function curl({ url }: Chartroom, command: string): Promise<string> {
-  const [, options = '', path = '', filter] = curlForm.exec(command) ?? [];
-  const isChange = options.includes('-X POST');
-  const answer = await fetch(url + path, {
-    method: isChange ? 'POST' : 'GET',
-    ...(options.includes('Authorization: Bearer') && { headers: { authorization: `Bearer ${adminToken}` } }),
-  });
-  const text = await answer.text();
-  if (filter === undefined) return text.endsWith('\n') ? text : `${text}\n`;
-  return `${JSON.stringify(at(JSON.parse(text), filter), undefined, 2)}\n`;
-}
-
-/** What stands at a path such as `.upstreams[1].state`. */
-function at(value: unknown, path: string): unknown {
-  const keys = path.match(/[^.[\]]+/g) ?? [];
-  return keys.reduce((found: unknown, key) => (found as Options)[key], value);
 }
 
 function merged(before: unknown, after: unknown): unknown {

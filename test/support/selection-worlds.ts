@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import type { KnownClaim } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import type { OfferRules } from '../../src/chart/offering.ts';
 import type { Member } from '../../src/chart/ownership.ts';
 import { noRules, type DenyRule, type RepositoryRules } from '../../src/chart/rules.ts';

@@ -1,4 +1,5 @@
-import { Catalog, claimTable, type KnownClaim } from '../../src/chart/catalog.ts';
+import { Catalog, claimTable } from '../../src/chart/catalog.ts';
+import type { KnownClaim } from '../../src/chart/claim.ts';
 import { digestOf, type Digest } from '../../src/chart/digest.ts';
 import { mergeHoldings, Snapshot, type KeptVersion } from '../../src/chart/holding.ts';
 import { Offering, type OfferRules } from '../../src/chart/offering.ts';
