@@ -4,20 +4,20 @@ import { digestOf } from '../../src/chart/digest.ts';
 import { Tables } from '../../src/mirror/committing/tables.ts';
 import { sweep } from '../../src/mirror/retention/sweep.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
-import { derivedKey, leaseKey } from '../../src/store/layout.ts';
+import { documentsKey, leaseKey } from '../../src/store/layout.ts';
 import type { ManualClock } from '../support/clock.ts';
 import type { WatchedStore } from '../support/engine.ts';
 import { hold, jobsHere } from '../support/kept-store.ts';
 import { inspect, openWorld } from './fsck-world.ts';
 
 const documents = Buffer.from('{"readme":"# demo","tooLarge":[]}\n');
-const gone = derivedKey(digestOf(Buffer.from('nobody holds this')), 'documents');
+const gone = documentsKey(digestOf(Buffer.from('nobody holds this')));
 const dayMs = 24 * 60 * 60_000;
 
 /** A store with what was made of an archive that is held, and of one that is not. */
 async function open() {
   const world = await openWorld();
-  const kept = derivedKey(world.demo.archive.digest, 'documents');
+  const kept = documentsKey(world.demo.archive.digest);
   await world.store.write(kept, documents);
   await world.store.write(gone, documents);
   return { ...world, kept };

@@ -9,7 +9,7 @@ import { documentsOn } from '../../src/compose/threads.ts';
 import { readDocuments } from '../../src/formats/chart-documents.ts';
 import { Thread, ThreadDied } from '../../src/lib/thread.ts';
 import { Documents } from '../../src/mirror/reading/documents.ts';
-import { derivedKey } from '../../src/store/layout.ts';
+import { documentsKey } from '../../src/store/layout.ts';
 import type { WorkerJobs } from '../../src/worker.ts';
 import { chartArchive } from '../support/charts.ts';
 import { storeGone, watchedStore } from '../support/engine.ts';
@@ -18,7 +18,7 @@ import { documentsOf, openerOf, silent } from '../support/library.ts';
 
 const bytes = await chartArchive({ name: 'demo', version: '1.0.0' }, { 'README.md': '# demo\n' });
 const archive: Descriptor = { mediaType: 'x', digest: digestOf(bytes), size: bytes.length };
-const key = derivedKey(archive.digest, 'documents');
+const key = documentsKey(archive.digest);
 const expected = { readme: '# demo\n', values: 'replicas: 1\n', tooLarge: [] };
 
 function open(store = watchedStore()) {

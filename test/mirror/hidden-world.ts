@@ -1,11 +1,12 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 
 import { digestOf } from '../../src/chart/digest.ts';
+import { deriveConfig, deriveManifest } from '../../src/formats/derived-image.ts';
 import { chartArchive } from '../support/charts.ts';
 import { openEngine, pass, watchedStore, type TestEngine, type TestRepository } from '../support/engine.ts';
 import { FakeUpstream, type Row } from '../support/fake-upstream.ts';
 import type { Hiding, Whereabouts } from './hidden-cases.ts';
-import type { Target } from './hidden-doors.ts';
+import type { Digests, Target } from './hidden-doors.ts';
 
 /** Stands in every part of the hidden version, readable. */
 export const canary = 'CANARY-OF-WHAT-IS-HIDDEN';
@@ -37,9 +38,9 @@ export class World {
     const archive = gzipSync(gunzipSync(packed), { level: 0 });
     const provenance = Buffer.from(`-----BEGIN PGP SIGNED MESSAGE-----\n${canary}\n`);
     const row = await this.outside.publish('demo', version, { archive, provenance, metadata: described });
-    const [manifest, config] = [manifestOf(row), configOf(row)].map(digestOf);
-    const digests = [digestOf(archive), digestOf(provenance), ...(manifest && config ? [manifest, config] : [])];
-    this.target = { chart: 'demo', version, archive, provenance, digests };
+    const named = { archive: digestOf(archive), provenance: digestOf(provenance) };
+    const image = this.kind === 'registry' ? verbatim(row) : derived(archive, provenance);
+    this.target = { chart: 'demo', version, archive, provenance, digests: { ...named, ...image } };
     this.outside.withdraw('demo', version);
     await this.outside.publish('other', '1.0.0', { created: old });
     await this.inside.publish('more', '1.0.0', { created: old });
@@ -49,9 +50,7 @@ export class World {
 
   options(isHidden: boolean) {
     const { rules, settings } = this.hiding;
-    const [archive, , manifest, config] = this.target.digests;
-    if (!archive || !manifest || !config) throw new Error('it was not made');
-    const all: TestRepository = { root: true, ...(isHidden && rules?.({ archive, manifest, config })) };
+    const all: TestRepository = { root: true, ...(isHidden && rules?.(this.target.digests)) };
     const outside = { upstream: this.outside, type: this.kind, ...(isHidden && settings) };
     const upstreams = { inside: { upstream: this.inside, type: this.kind }, outside };
     return { upstreams, repositories: { all }, store: this.store };
@@ -83,6 +82,7 @@ export class World {
     await chartroom.reconfigure({ ...this.options(false), repositories: { all: { upstreams: ['outside'] } } });
     await chartroom.archive(chart, version);
     await chartroom.provenance(chart, version);
+    await chartroom.images.tagged({ repository: 'all', chart }, version);
   }
 
   async #withdraw(chartroom: TestEngine, { chart, version }: Row): Promise<void> {
@@ -107,10 +107,16 @@ async function sync(chartroom: TestEngine): Promise<void> {
 }
 
 /** As the fake registry has them. */
-function manifestOf({ source, digest }: Row): Buffer {
-  return Buffer.from(`{"manifest":"${source}","layer":"${digest}"}`);
+function verbatim({ source, digest }: Row): Pick<Digests, 'manifest' | 'config'> {
+  return {
+    manifest: digestOf(Buffer.from(`{"manifest":"${source}","layer":"${digest}"}`)),
+    config: digestOf(Buffer.from(`{"config":"${source}"}`)),
+  };
 }
 
-function configOf({ source }: Row): Buffer {
-  return Buffer.from(`{"config":"${source}"}`);
+function derived(archive: Buffer, provenance: Buffer): Pick<Digests, 'manifest' | 'config'> {
+  const config = deriveConfig(archive);
+  const measured = (bytes: Buffer) => ({ digest: digestOf(bytes), size: bytes.length });
+  const layers = { archive: measured(archive), provenance: measured(provenance) };
+  return { manifest: digestOf(Buffer.from(deriveManifest(config, layers))), config: digestOf(Buffer.from(config)) };
 }

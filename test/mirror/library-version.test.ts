@@ -28,6 +28,7 @@ describe('one version', () => {
       dependencies: [],
       firstSeen: '2026-01-01T00:00:00Z',
       size: archive.length,
+      provenance: { result: 'unchecked' },
       documents: { readme: '# redis\n', values: 'replicas: 1\n', tooLarge: [] },
     });
   });

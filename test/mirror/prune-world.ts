@@ -6,9 +6,10 @@ import { StoreInspector } from '../../src/mirror/fsck/inspector.ts';
 import type { UpstreamSettings } from '../../src/mirror/settings.ts';
 import { Blobs } from '../../src/store/blobs.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
-import { attachmentKey, derivedKey, stateKey } from '../../src/store/layout.ts';
+import { attachmentKey, documentsKey, stateKey } from '../../src/store/layout.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { recordBytes } from '../../src/store/records.ts';
+import { artifactOf } from '../support/artifacts.ts';
 import { ManualClock } from '../support/clock.ts';
 import { bytesAt, watchedStore } from '../support/engine.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -20,6 +21,9 @@ const day = 24 * 60 * 60_000;
 /** What `kept` and `gone` both have, and what `gone` has alone. */
 export const [shared, own] = [bytes('shared'), bytes('own')];
 
+/** What stands beside what `gone` has alone. */
+export const ownArtifact = artifactOf({ word: 'own artifact' });
+
 /** An old store of an upstream `kept` that is configured and, unless it never was, one `gone` that is not any more. */
 export async function openWorld({ withGone = true } = {}) {
   const clock = new ManualClock();
@@ -30,8 +34,7 @@ export async function openWorld({ withGone = true } = {}) {
     await hold(store, 'kept', { chart: 'twin', version: '1.0.0', archive: shared }),
   ];
   await commit(store, 'kept', { kept, claims: kept.map(claimOf) });
-  for (const { archive } of kept)
-    await store.write(derivedKey(archive.digest, 'documents'), recordBytes({ tooLarge: [] }));
+  for (const { archive } of kept) await store.write(documentsKey(archive.digest), recordBytes({ tooLarge: [] }));
   if (withGone) await fillGone(store);
   await clock.advance(2 * day);
   return { clock, store };
@@ -43,7 +46,8 @@ export type World = Awaited<ReturnType<typeof openWorld>>;
 async function fillGone(store: ObjectStore): Promise<void> {
   const named = { chart: 'own', version: '1.0.0' };
   const documents = { manifest: bytes('manifest'), config: bytes('config') };
-  const first = await hold(store, 'gone', { ...named, archive: own, provenance: bytes('own signature'), documents });
+  const beside = { provenance: bytes('own signature'), artifacts: [ownArtifact] };
+  const first = await hold(store, 'gone', { ...named, archive: own, ...beside, documents });
   const acceptedAt = '2025-02-01T00:00:00.000Z';
   const accepted = await hold(store, 'gone', { ...named, archive: bytes('accepted'), acceptedAt });
   const twin = await hold(store, 'gone', { chart: 'twin', version: '1.0.0', archive: shared, provenance: 'none' });
@@ -52,7 +56,7 @@ async function fillGone(store: ObjectStore): Promise<void> {
   await store.write(attachmentKey('gone', stray.digest), recordBytes({ provenance: stray }));
   const listed = { ...claimOf(twin), version: '2.0.0' };
   await commit(store, 'gone', { kept: [accepted, twin], claims: [claimOf(first), claimOf(twin), listed] });
-  await store.write(derivedKey(first.archive.digest, 'documents'), recordBytes({ tooLarge: [] }));
+  await store.write(documentsKey(first.archive.digest), recordBytes({ tooLarge: [] }));
 }
 
 /** A version at random: contents are few, so that upstreams share them. */
@@ -73,7 +77,10 @@ export async function fillAtRandom(store: ObjectStore, upstream: string, all: re
       chart,
       version,
       archive: bytes(`content ${content}`),
-      ...(signed && { provenance: bytes(`signature of ${content}`) }),
+      ...(signed && {
+        provenance: bytes(`signature of ${content}`),
+        artifacts: [artifactOf({ word: `of ${content}` })],
+      }),
       ...(accepted && { acceptedAt: '2025-02-01T00:00:00.000Z' }),
     });
     if (committed) rows.set(`${chart} ${version}`, held);

@@ -7,7 +7,7 @@ import { ManualClock } from '../support/clock.ts';
 import { pass } from '../support/engine.ts';
 import { faultOf } from '../support/http.ts';
 import { keysOf, putBlob, stateOf } from '../support/kept-store.ts';
-import { contentsOf, inspect, inspectorOf, openWorld, own, pruneGone, shared } from './prune-world.ts';
+import { contentsOf, inspect, inspectorOf, openWorld, own, ownArtifact, pruneGone, shared } from './prune-world.ts';
 
 const nonsense = Buffer.from('{');
 const hour = 60 * 60_000;
@@ -24,8 +24,9 @@ describe('fsck', () => {
     expect(found.filter(({ harmless }) => !harmless)).toEqual([]);
     const alone = ['own', 'accepted', 'not committed', 'own signature', 'manifest', 'config'].join('').length;
     const document = recordBytes({ tooLarge: [] }).length;
+    const beside = Buffer.concat([ownArtifact.manifest, ...ownArtifact.blobs]).length;
     expect(unconfigured).toEqual([
-      { upstream: 'gone', charts: 2, versions: 3, archives: 4, documents: 1, bytes: alone + document },
+      { upstream: 'gone', charts: 2, versions: 3, archives: 4, documents: 1, bytes: alone + document + beside },
     ]);
   });
 
