@@ -55,6 +55,10 @@ const asked: readonly (readonly [method: string, path: string, status: number])[
   ['GET', '/api/v1/explain?chart=-', 400],
   ['GET', '/api/v1/explain', 400],
   ['GET', '/api/v1/explain?chart=kept&version=1.0.0&repository=new', 200],
+  ['GET', '/api/v1/upstreams/signed', 200],
+  ['GET', '/api/v1/repositories/verified/charts/tool/1.0.0', 200],
+  ['GET', '/api/v1/repositories/verified/charts/tool/2.0.0', 403],
+  ['GET', '/api/v1/explain?chart=tool&version=2.0.0', 200],
   ['GET', '/api/v1/openapi.json', 200],
   ['POST', '/api/v1/upstreams/fading/charts/kept/1.0.0/accept', 200],
 ];
@@ -87,6 +91,21 @@ describe('every answer of the whole program is as it is described', () => {
       version: '1.0.0',
       upstream: 'fading',
       documents: { fault: { advice: expect.stringContaining('.') } },
+    });
+  });
+
+  test('and whether it is signed is told, and of what is not why that matters', async () => {
+    const key = expect.stringMatching(/^[0-9A-F]{40}$/);
+    const signer = 'toolmaker <toolmaker@chartroom.invalid>';
+    expect((await world.ask('/api/v1/repositories/verified/charts/tool/1.0.0')).body).toMatchObject({
+      provenance: { result: 'valid', mode: 'require', signer, key, available: true },
+    });
+    expect((await world.ask('/api/v1/repositories/verified/charts/tool/2.0.0')).body).toMatchObject({
+      error: { code: 'provenance-invalid', message: expect.stringContaining('has no provenance file') },
+    });
+    expect((await world.ask('/api/v1/upstreams/signed')).body).toMatchObject({
+      provenance: { mode: 'require', valid: 1, missing: 1, invalid: 0, unjudged: 0 },
+      unverifiedVersions: [{ chart: 'tool', version: '2.0.0', result: 'missing' }],
     });
   });
 

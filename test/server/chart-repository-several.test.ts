@@ -168,6 +168,9 @@ describe('the welcome page', () => {
         '  helm repo add charts <this address>',
         '  helm repo add stable <this address>/stable',
         '  helm repo add edge <this address>/edge',
+        '  helm pull oci://<this host>/<chart>',
+        '  helm pull oci://<this host>/stable/<chart>',
+        '  helm pull oci://<this host>/edge/<chart>',
       ]),
     );
   });
@@ -178,7 +181,10 @@ describe('the welcome page', () => {
     for (const path of ['/edge', '/edge/']) {
       const answer = await ask(path);
       expect(answer.status).toBe(200);
-      expect(textOf(answer).match(/^  helm .*$/gm)).toEqual(['  helm repo add edge <address of this server>/edge']);
+      expect(textOf(answer).match(/^  helm .*$/gm)).toEqual([
+        '  helm repo add edge <address of this server>/edge',
+        '  helm pull oci://<this host>/edge/<chart>',
+      ]);
       expect((await ask(path, { method: 'HEAD' })).status).toBe(200);
       expect((await ask(path, { method: 'POST' })).status).toBe(405);
     }
@@ -193,5 +199,16 @@ describe('the welcome page', () => {
     const { ask } = await openDoors({ publicUrl: 'https://charts.corp/helm' });
 
     expect(textOf(await ask('/'))).toContain('  helm repo add charts https://charts.corp/helm\n');
+  });
+
+  test.each([
+    ['https://charts.corp', ['helm pull oci://charts.corp/<chart>']],
+    ['http://charts.corp:8080', ['helm pull oci://charts.corp:8080/<chart> --plain-http']],
+    // a registry is at the root of its host
+    ['https://charts.corp/helm', []],
+  ])('says of %s what a registry would be called there', async (publicUrl, lines) => {
+    const { ask } = await openDoors({ publicUrl });
+
+    expect(textOf(await ask('/')).match(/helm pull .*/g) ?? []).toEqual(lines);
   });
 });

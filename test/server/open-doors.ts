@@ -10,6 +10,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { openLog } from '../../src/lib/log.ts';
 import type { Secret } from '../../src/lib/secret.ts';
 import { startServer, type RunningServer, type ServerStartOptions } from '../../src/server/start.ts';
+import { FakeImages } from '../support/fake-images.ts';
 import { FakeLibrary } from '../support/fake-library.ts';
 import { FakeMirror } from '../support/fake-mirror.ts';
 
@@ -31,6 +32,7 @@ export interface Asking {
 export interface OpenDoors {
   readonly mirror: FakeMirror;
   readonly library: FakeLibrary;
+  readonly images: FakeImages;
   readonly server: RunningServer;
   readonly port: number;
   /** Everything logged so far. */
@@ -55,6 +57,7 @@ export async function openDoors(
 ): Promise<OpenDoors> {
   const mirror = new FakeMirror();
   const library = new FakeLibrary();
+  const images = new FakeImages();
   const lines: Readonly<Record<string, unknown>>[] = [];
   const { level = 'warn', adminToken, publicUrl, ...rest } = options;
   const log = openLog({ level, format: 'json' }, lineCollector(lines));
@@ -63,6 +66,7 @@ export async function openDoors(
     operations: 'same',
     mirror,
     provenances: mirror,
+    images,
     operator: mirror,
     telemetry: mirror,
     library,
@@ -87,6 +91,7 @@ export async function openDoors(
   return {
     mirror,
     library,
+    images,
     server,
     port,
     lines,

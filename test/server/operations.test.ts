@@ -100,7 +100,10 @@ describe('the metrics', () => {
     const doors = await openDoors();
     const { code, message, advice } = new Fault('tls-untrusted', 'nexus: who is that?', 'Set tls.caFile.');
     doors.mirror.upstreams = [
-      upstreamStatus('podinfo', { lastSuccess: new Date(Date.now() - 60_000).toISOString() }),
+      upstreamStatus('podinfo', {
+        lastSuccess: new Date(Date.now() - 60_000).toISOString(),
+        provenance: { mode: 'report', valid: 2, missing: 1, invalid: 1, unjudged: 0 },
+      }),
       upstreamStatus('nexus', { state: 'failing', fault: { code, message, advice }, lastSuccess: undefined }),
     ];
     const found = await samples(doors);
@@ -115,6 +118,13 @@ describe('the metrics', () => {
     expect(found.get('chartroom_upstream_held{upstream="podinfo"}')).toBe(4);
     expect(found.get('chartroom_upstream_bytes{upstream="podinfo"}')).toBe(1000);
     expect(found.get('chartroom_upstream_rejected_rows{upstream="podinfo",reason="bad-version"}')).toBe(3);
+    const provenance = [...found].filter(([name]) => name.startsWith('chartroom_upstream_provenance_versions'));
+    expect(Object.fromEntries(provenance)).toEqual({
+      'chartroom_upstream_provenance_versions{upstream="podinfo",result="valid"}': 2,
+      'chartroom_upstream_provenance_versions{upstream="podinfo",result="missing"}': 1,
+      'chartroom_upstream_provenance_versions{upstream="podinfo",result="invalid"}': 1,
+      'chartroom_upstream_provenance_versions{upstream="podinfo",result="unjudged"}': 0,
+    });
     expect(found.get('chartroom_ready')).toBe(1);
     expect(found.get('chartroom_store_up')).toBe(1);
     expect(found.get('chartroom_info{version="0.0.1"}')).toBe(1);
