@@ -20,6 +20,21 @@ describe('check', () => {
     ]);
   });
 
+  test('says how provenance is checked, and by how many keys, where anybody checks it', async () => {
+    const [first, second] = summarize(
+      configOf(await loadText('upstreams: [{ name: a, url: ./a }, { name: b, url: ./b }]')),
+    ).upstreams;
+    if (!first || !second) throw new Error('there are two');
+    const upstreams = [{ ...first, verify: 'require, 2 keys' }, second];
+    const { text } = check({ file: 'config.yaml', settings: [], upstreams, repositories: [], warnings: [] });
+    const cells = text.split('\n').map((line) => line.split(/ {2,}/).slice(5, 7));
+    expect(cells.slice(2, 5)).toEqual([
+      ['AUTH', 'VERIFY'],
+      ['none', 'require, 2 keys'],
+      ['none', 'none'],
+    ]);
+  });
+
   test('prints what is configured and what is doubtful, and succeeds', async () => {
     const loaded = await loadText(
       `

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { explain } from '../../src/commands/explain.ts';
-import type { Explanation, ExplainQuery, RepositoryWord } from '../../src/mirror/contract/explain.ts';
+import type { Explanation, ExplainQuery, RepositoryWord, UpstreamWord } from '../../src/mirror/contract/explain.ts';
 
 const digest = `sha256:${'a'.repeat(64)}` as const;
 
@@ -123,6 +123,20 @@ describe('explain', () => {
       `held ${digest}, 1234 bytes, since 2026-01-02T00:00:00Z`,
       'under blobs/sha256/aa/aa',
     ]);
+  });
+
+  test('says of what is held whether it is signed, and why that does not count', async () => {
+    const lastOf = async (provenance: UpstreamWord['provenance']) => {
+      const upstreams = version.upstreams.slice(0, 1).map((one) => ({ ...one, provenance }));
+      return (await run({ ...version, upstreams })).text.split('\n').at(-1)?.trim();
+    };
+
+    const signer = 'Somebody <somebody@charts.example>';
+    expect(await lastOf({ result: 'valid', mode: 'require', signer })).toBe(`provenance valid, signed by ${signer}`);
+    expect(await lastOf({ result: 'invalid', mode: 'report', reason: 'it is for other bytes' })).toBe(
+      'provenance invalid: it is for other bytes',
+    );
+    expect(await lastOf({ result: 'unjudged', mode: 'report' })).toBe('provenance unjudged');
   });
 
   test('says once what is both why nobody provides it and why it is not offered', async () => {

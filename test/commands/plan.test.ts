@@ -111,6 +111,24 @@ describe('plan', () => {
     ]);
   });
 
+  test('says of how much provenance is still to be judged, where that may hide it', async () => {
+    const disappear = [{ chart: 'loki', versions: ['1.0.0'] }];
+    const judging = async (more: Partial<PlannedRepository>, loses: boolean) => {
+      const changed = { ...unchanged, change: 'changed', unjudged: 12, ...more } as const;
+      return (await run({ ...nothing, repositories: [changed], loses })).text.split('\n');
+    };
+
+    expect(await judging({}, false)).toEqual([
+      '~ repository stable: nothing that it lists changes',
+      '    ? 12 versions still to be judged (verify.mode: require)',
+      '',
+      'Nothing would disappear or change owner, as far as provenance was judged.',
+    ]);
+    expect((await judging({ disappear }, true)).at(-1)).toBe(
+      '1 version would disappear, as far as provenance was judged.',
+    );
+  });
+
   test('says so when only an address would be lost', async () => {
     const { exitCode, text } = await run({ ...nothing, root: { from: 'stable', to: 'edge' }, loses: true });
 

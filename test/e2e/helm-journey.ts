@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 
 import { freshHelm, type Helm } from '../support/helm.ts';
 import { sharedData } from '../support/shared-data.ts';
+import { describeOciJourney } from './oci-journey.ts';
 import { withSharedData, type World } from './world.ts';
 
 /** What a journey travels in. Read when its tests run: nothing of it exists before. */
@@ -16,7 +17,7 @@ export interface Journey {
   readonly caFile?: string | undefined;
 }
 
-/** What people do with a chart repository, done by a real Helm. One that chokes on anything we serve fails here. */
+/** What people do with charts at both doors, done by a real Helm. One that chokes on anything we serve fails here. */
 export function describeHelmJourney(major: 3 | 4, journey: () => Journey): void {
   describe(`Helm ${major}`, () => {
     let helm: Helm;
@@ -142,4 +143,5 @@ export function describeHelmJourney(major: 3 | 4, journey: () => Journey): void 
       }
     });
   });
+  describeOciJourney(major, journey);
 }

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Metafile } from 'esbuild';
+import { generateKey } from 'openpgp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 
 import { bundle } from '../../scripts/bundle.ts';
 import { startChartroom } from '../support/chartroom.ts';
 import { chartArchive } from '../support/charts.ts';
+import { runOk } from '../support/process.ts';
 
 describe('the bundle', () => {
   let home: string;
@@ -35,9 +37,21 @@ describe('the bundle', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('loads the clients of object storage and of clouds only when they are asked for', () => {
+  test('reads keyrings', async () => {
+    const { publicKey } = await generateKey({ userIDs: [{ name: 'ours' }] });
+    await writeFile(join(home, 'keys.asc'), publicKey);
+    const config = join(home, 'verifying.yaml');
+    await writeFile(
+      config,
+      stringify({ upstreams: [{ name: 'a', url: './charts', verify: { keyring: 'keys.asc' } }] }),
+    );
+    const said = await runOk(process.execPath, [join(home, 'dist/main.js'), 'check', '--config', config]);
+    expect(said).toContain('require, 1 key');
+  });
+
+  test('loads the clients of object storage and of clouds, and what verifies signatures, only when they are asked for', () => {
     const everything = Object.values(outputs).flatMap((output) => Object.keys(output.inputs));
-    const clients = ['minio', '@aws-sdk', '@smithy', '@azure', 'google-auth-library'];
+    const clients = ['minio', '@aws-sdk', '@smithy', '@azure', 'google-auth-library', 'openpgp'];
     const isOf = (client: string) => (input: string) => input.includes(`node_modules/${client}/`);
 
     for (const program of ['main.js', 'worker.js']) {

@@ -9,6 +9,7 @@ import { doors } from './doors.ts';
 import { demoRepository, nexus } from './fixtures.ts';
 import { listings } from './listings.ts';
 import type { Example } from './program.ts';
+import { provenance } from './provenance.ts';
 import { reaching } from './reaching.ts';
 
 /** Reserved: nothing raises it, for the reason given. */
@@ -20,8 +21,8 @@ const messages: Readonly<Record<FaultCode, readonly Example[] | Reserved>> = {
   ...listings,
   ...archives,
   ...doors,
+  ...provenance,
   rewritten: 'the first bytes held go on being served, and the new ones wait in the status for an operator',
-  'provenance-invalid': 'provenance is kept and served, and not verified yet',
 };
 
 describe.each(Object.entries(messages).filter(([, examples]) => typeof examples !== 'string'))(

@@ -14,6 +14,8 @@ export interface ChartServer {
   /** What an archive's request waits for before it is answered. */
   hold: Promise<void> | undefined;
   publish(chart: string, version: string, kilobytes?: number): Promise<Buffer>;
+  /** Has something else at a path, such as a provenance file. */
+  put(path: string, bytes: Buffer): void;
   /** Resolves when somebody asked for a path. */
   asked(path: string): Promise<void>;
   count(path: string): number;
@@ -61,6 +63,7 @@ export async function startChartServer(): Promise<ChartServer> {
       rows.set(chart, [...(rows.get(chart) ?? []), row]);
       return archive;
     },
+    put: (path, bytes) => void archives.set(path, bytes),
     asked: (path) => new Promise((wake) => void waiting.push({ path, wake })),
     count: (path) => counts.get(path) ?? 0,
     offline,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 
@@ -80,7 +80,9 @@ async function world() {
     ...Array.from({ length: 10 }, (_, at) => `/charts/demo/demo-1.${at}.0.tgz`),
   ];
   const use = async (text: string, upstreams: string): Promise<void> => {
-    await writeFile(file, text);
+    // as a whole: a file that is read half-written is a bad one, and told
+    await writeFile(`${file}.next`, text);
+    await rename(`${file}.next`, file);
     server.hup();
     while ((await ask(server.url, '/api/v1/status')).answer !== `200 ${upstreams}`);
   };
