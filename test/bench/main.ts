@@ -9,6 +9,7 @@ import { archive } from './scenarios/archive.ts';
 import { big } from './scenarios/big.ts';
 import { changed } from './scenarios/changed.ts';
 import { cold } from './scenarios/cold.ts';
+import { images } from './scenarios/images.ts';
 import { index, notModified } from './scenarios/index-file.ts';
 import { repositories } from './scenarios/repositories.ts';
 import { search } from './scenarios/search.ts';
@@ -17,6 +18,7 @@ import { unchanged } from './scenarios/unchanged.ts';
 
 const scenarios: readonly Scenario[] = [
   archive,
+  images,
   index,
   notModified,
   changed,

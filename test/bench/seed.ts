@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { absencesUntilWithdrawn, Catalog, emptyCatalog, type Validator } from '../../src/chart/catalog.ts';
+import { absencesUntilWithdrawn, Catalog, emptyCatalog } from '../../src/chart/catalog.ts';
+import type { Validator } from '../../src/chart/claim.ts';
 import { digestOf } from '../../src/chart/digest.ts';
 import { emptySnapshot, type KeptVersion } from '../../src/chart/holding.ts';
 import { readIndex } from '../../src/formats/index.ts';

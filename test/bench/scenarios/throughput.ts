@@ -19,37 +19,55 @@ export const names = {
   distribution: 'distribution',
 } as const;
 
-export interface Field {
+/** Where somebody is started, and what ends them. */
+export interface Place {
   readonly home: string;
   readonly cleanUp: (end: () => unknown) => void;
+}
+
+export interface Field extends Place {
   readonly upstream: BenchUpstream;
   /** What is asked for: a path of ours. */
   readonly path: string;
 }
 
 /** Two servers of ours, with and without an access log, and plain `node:http` answering the same, all on one core. */
-export async function startContestants({ home, cleanUp, upstream, path }: Field): Promise<readonly Contestant[]> {
+export async function startContestants({ path, ...field }: Field): Promise<readonly Contestant[]> {
   return onFirstCore(async () => {
     const start = async (level: 'info' | 'warn'): Promise<Served> => {
-      const store = { filesystem: { path: join(home, `data-${level}`) } };
-      const upstreams = [{ name: 'bench', url: upstream.url, mirror: 'requested', interval: '24h' }];
-      const served = await serve({ home, upstreams, store, level });
-      cleanUp(() => served.stop());
-      await whenReady(served);
+      const served = await startOurs(field, level);
       await (await fetch(`${served.url}${path}`)).bytes();
       return served;
     };
     const ours = await start('warn');
     const logging = await start('info');
     await requireAccessLog(logging);
-    const plain = await startPlainLike(`${ours.url}${path}`, home);
-    cleanUp(() => plain.stop());
     return [
       { name: names.ours, url: `${ours.url}${path}` },
-      { name: names.plain, url: `${plain.url}${path}` },
+      await startPlain(`${ours.url}${path}`, field),
       { name: names.logging, url: `${logging.url}${path}` },
     ];
   });
+}
+
+/** A server of ours that has listed the upstream, and fetches nothing ahead. */
+export async function startOurs(
+  { home, cleanUp, upstream }: Omit<Field, 'path'>,
+  level: 'info' | 'warn',
+): Promise<Served> {
+  const store = { filesystem: { path: join(home, `data-${level}`) } };
+  const upstreams = [{ name: 'bench', url: upstream.url, mirror: 'requested', interval: '24h' }];
+  const served = await serve({ home, upstreams, store, level });
+  cleanUp(() => served.stop());
+  await whenReady(served);
+  return served;
+}
+
+/** Plain `node:http` that answers as a url is answered. */
+export async function startPlain(url: string, { home, cleanUp }: Place): Promise<Contestant> {
+  const plain = await startPlainLike(url, home);
+  cleanUp(() => plain.stop());
+  return { name: names.plain, url: plain.url };
 }
 
 /** The log is written in batches. */
@@ -58,7 +76,7 @@ async function requireAccessLog(served: Served): Promise<void> {
 }
 
 /** nginx with the same bytes in a file; nobody where it is not installed. */
-export async function startNginxWith(bytes: Uint8Array, { home, cleanUp }: Field): Promise<readonly Contestant[]> {
+export async function startNginxWith(bytes: Uint8Array, { home, cleanUp }: Place): Promise<readonly Contestant[]> {
   if (!has('nginx')) return [];
   await writeFile(join(home, 'file'), bytes, { mode: 0o644 });
   const nginx = await onFirstCore(() => startNginx(home, 1));
@@ -70,21 +88,35 @@ export async function startNginxWith(bytes: Uint8Array, { home, cleanUp }: Field
 export async function startDistributionWith(
   bytes: Buffer,
   digest: string,
-  field: Field,
+  place: Place,
 ): Promise<readonly Contestant[]> {
-  if (!has('registry')) return [];
+  const url = await startRegistry(place);
+  if (url === undefined) return [];
+  await putBlob(`${url}/v2/bench`, bytes, digest);
+  return [{ name: names.distribution, url: `${url}/v2/bench/blobs/${digest}` }];
+}
+
+/** An empty distribution, by its url; undefined where it is not installed. */
+export async function startRegistry({ cleanUp }: Place): Promise<string | undefined> {
+  if (!has('registry')) return undefined;
   const distribution = await onFirstCore(() => startDistribution());
-  field.cleanUp(() => distribution.stop());
-  const begun = await fetch(`${distribution.url}/v2/bench/blobs/uploads/`, { method: 'POST' });
-  const place = new URL(begun.headers.get('location') ?? '', distribution.url);
+  cleanUp(() => distribution.stop());
+  return distribution.url;
+}
+
+/** Puts a blob into a repository of a registry, by the address of that repository. */
+export async function putBlob(repository: string, bytes: Uint8Array, digest: string): Promise<void> {
+  const begun = await fetch(`${repository}/blobs/uploads/`, { method: 'POST' });
+  const place = new URL(begun.headers.get('location') ?? '', repository);
   place.searchParams.set('digest', digest);
-  const put = await fetch(place, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/octet-stream' },
-    body: new Uint8Array(bytes),
-  });
-  if (put.status !== 201) throw new Error(`distribution took no blob: ${put.status} ${await put.text()}`);
-  return [{ name: names.distribution, url: `${distribution.url}/v2/bench/blobs/${digest}` }];
+  await put(place, bytes, 'application/octet-stream');
+}
+
+/** Puts something whole. Throws unless it was created. */
+export async function put(url: URL | string, bytes: Uint8Array, contentType: string): Promise<void> {
+  const headers = { 'content-type': contentType };
+  const answer = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
+  if (answer.status !== 201) throw new Error(`${url} was not created: ${answer.status} ${await answer.text()}`);
 }
 
 /** Loads them in turn. */
