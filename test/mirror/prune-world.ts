@@ -3,7 +3,6 @@ import { checkArchive, describeArchive } from '../../src/formats/chart-archive.t
 import type { Finding } from '../../src/mirror/contract/commands.ts';
 import { Intake } from '../../src/mirror/fetching/intake.ts';
 import { StoreInspector } from '../../src/mirror/fsck/inspector.ts';
-import type { UpstreamSettings } from '../../src/mirror/settings.ts';
 import { Blobs } from '../../src/store/blobs.ts';
 import type { ObjectStore } from '../../src/store/contract.ts';
 import { attachmentKey, documentsKey, stateKey } from '../../src/store/layout.ts';
@@ -11,7 +10,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { recordBytes } from '../../src/store/records.ts';
 import { artifactOf } from '../support/artifacts.ts';
 import { ManualClock } from '../support/clock.ts';
-import { bytesAt, watchedStore } from '../support/engine.ts';
+import { bytesAt, settingsOf, watchedStore } from '../support/engine.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { claimOf, commit, hold, jobsHere, keysOf, putBlob, stateOf } from '../support/kept-store.ts';
 
@@ -127,22 +126,4 @@ export async function contentsOf(store: ObjectStore): Promise<Contents> {
   return contents;
 }
 
-const settings: UpstreamSettings = {
-  name: 'kept',
-  type: 'chart-repository',
-  upstream: new FakeUpstream(),
-  url: 'https://kept.example',
-  intervalMs: 120_000,
-  retired: false,
-  withdrawn: 'keep',
-  rewritten: 'refuse',
-  maxShrink: 0.5,
-  warnings: [],
-  mirror: 'requested',
-  concurrency: 4,
-  retries: 1,
-  maxArchiveBytes: 1024 * 1024,
-  unlisted: false,
-  charts: ['*'],
-  versions: [],
-};
+const settings = settingsOf('kept', new FakeUpstream());

@@ -2,23 +2,10 @@ import { describe, expect, test } from 'vitest';
 
 import { Fault } from '../../src/chart/fault.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { ManualClock } from '../support/clock.ts';
-import { openEngine, pass, turn, type EngineOptions, type TestEngine } from '../support/engine.ts';
+import { pass, turn } from '../support/engine.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { faultOf } from '../support/http.ts';
-
-async function upstreamWith(...versions: readonly string[]): Promise<FakeUpstream> {
-  const upstream = new FakeUpstream();
-  for (const version of versions) await upstream.publish('demo', version);
-  return upstream;
-}
-
-async function started(options: Omit<EngineOptions, 'clock'>, clock = new ManualClock()): Promise<TestEngine> {
-  const chartroom = await openEngine({ ...options, clock });
-  chartroom.engine.start();
-  await pass(clock, 1_000);
-  return chartroom;
-}
+import { started, upstreamWith } from './started.ts';
 
 const signed = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----\n');
 

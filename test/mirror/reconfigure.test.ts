@@ -1,24 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
 import { memoryStore } from '../../src/store/memory.ts';
-import { ManualClock } from '../support/clock.ts';
-import { openEngine, pass, storeGone, TestEngine, turn, watchedStore, type EngineOptions } from '../support/engine.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { openEngine, pass, storeGone, TestEngine, turn, watchedStore } from '../support/engine.ts';
 import { faultOf } from '../support/http.ts';
-
-async function upstreamWith(...versions: readonly string[]): Promise<FakeUpstream> {
-  const upstream = new FakeUpstream();
-  for (const version of versions) await upstream.publish('demo', version);
-  return upstream;
-}
-
-/** An engine that works, on a clock that stands still. */
-async function started(options: Omit<EngineOptions, 'clock'>, clock = new ManualClock()): Promise<TestEngine> {
-  const chartroom = await openEngine({ ...options, clock });
-  chartroom.engine.start();
-  await pass(clock, 1_000);
-  return chartroom;
-}
+import { started, upstreamWith } from './started.ts';
 
 describe('what does not change with a configuration', () => {
   test('an upstream that stays the same is asked for nothing because of it, and keeps its turn', async () => {

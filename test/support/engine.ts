@@ -269,7 +269,8 @@ function compositionOf({ upstreams, repositories = { all: { root: true } } }: En
   };
 }
 
-function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
+/** Usual settings of an upstream, which fetch nothing ahead, but for what is said of it. */
+export function settingsOf(name: string, one: TestUpstream): UpstreamSettings {
   const { upstream, ...more } = 'upstream' in one ? one : { upstream: one };
   return {
     name,
